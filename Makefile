@@ -1,0 +1,61 @@
+# make            run the example study, to results/example/summary.html
+# make test       run the tests
+# make STUDY=my_study.yaml    run your own study
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= 2
+STUDY ?=
+BIN := .venv/bin
+READY := .venv/ready
+UV := $(shell command -v uv 2>/dev/null)
+
+.DEFAULT_GOAL := run
+.PHONY: run test checks format bench lock clean
+
+run: $(READY)
+	$(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(CORES)
+
+# What a change has to pass besides the tests.
+checks: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+# How long a run takes against the same functions in one process, and a run with nothing to do.
+bench: $(READY)
+	$(BIN)/python tools/bench.py
+
+# After a change of dependencies in pyproject.toml; needs uv.
+lock:
+	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --group dev --no-header --quiet --upgrade pyproject.toml -o requirements.lock
+	$(PYTHON) tools/pin_environments.py
+
+clean:
+	rm -rf .venv .snakemake results/*/
+
+# With uv where it is there (about ten times faster), else with venv and pip.
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "captem needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	  "Name another one: make PYTHON=python3.12"; exit 1; }
+ifdef UV
+	uv venv --quiet --allow-existing --python $(PYTHON) .venv
+	UV_COMPILE_BYTECODE=1 uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+else
+	$(PYTHON) -m venv .venv || { echo "Python's venv module is missing;" \
+	  "on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --no-deps -r requirements.lock
+endif
+	@touch $@

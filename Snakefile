@@ -1,0 +1,39 @@
+"""captem: somatostatin-receptor uptake before and after CAPTEM, from a cohort table to a paper.
+
+    snakemake --cores 2                               the example study
+    snakemake --cores 2 --configfile my_study.yaml    yours
+    snakemake --cores 2 --configfile my_study.yaml check    only read and check its tables
+
+The settings are explained in config/README.md, the results in results/README.md.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/transitions.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.input,
+
+
+onsuccess:
+    say_where_results_are()
+
+
+onerror:
+    say_what_went_wrong(log)

@@ -1,0 +1,101 @@
+"""Captions with live numbers: a template a figure, filled from `statistics.csv`.
+
+A template is Jinja text in `workflow/report/<figure>.rst`. It asks for numbers by the name of their
+row; a row that is missing, or has no number where one is printed, is an error and never a blank.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from captem import rounding, statistics
+from captem.errors import CaptemError
+
+ALT_TEXT = "Alt text:"
+
+
+class Numbers:
+    """What a caption's template may ask for.
+
+    Parameters
+    ----------
+    table : `statistics.csv`.
+    """
+
+    def __init__(self, table: pd.DataFrame):
+        self._table = table
+
+    def row(self, row_id: str) -> pd.Series:
+        """Return the row of that name; CaptemError if there is none."""
+        return statistics.find(self._table, row_id)
+
+    def has(self, row_id: str) -> bool:
+        """Say whether the row exists and holds an estimate or a P value."""
+        rows = self._table[self._table["row_id"].eq(row_id)]
+        return len(rows) == 1 and rows.iloc[0]["status"] != "not_estimable"
+
+    def n(self, row_id: str) -> int:
+        """Return the number of patients a row rests on."""
+        return int(self._number(row_id, "n_patients"))
+
+    def count(self, row_id: str) -> int:
+        """Return how many patients a proportion counts."""
+        return int(self._number(row_id, "n_events"))
+
+    def share(self, row_id: str) -> str:
+        """Return a proportion's count out of n with its percentage, as in `29/54 (54%)`."""
+        return rounding.share(self.count(row_id), self.n(row_id))
+
+    def ratio(self, row_id: str) -> str:
+        """Return a ratio with its interval, as in `2.44 (95% CI, 1.29 to 4.88)`."""
+        row = self.row(row_id)
+        estimate = rounding.number(self._number(row_id, "estimate"))
+        ends = rounding.interval(row["conf_low"], row["conf_high"])
+        return f"{estimate} ({row['conf_level']:.0%} CI, {ends})"
+
+    def reason(self, row_id: str) -> str:
+        """Return why a row is not ok."""
+        return str(self.row(row_id)["reason"])
+
+    def _number(self, row_id: str, column: str) -> float:
+        value = self.row(row_id)[column]
+        if pd.isna(value):
+            raise CaptemError(
+                f"the caption asks for {column} of {row_id!r}, which is "
+                f"{self.row(row_id)['status']}: {self.row(row_id)['reason']}"
+            )
+        return float(value)
+
+
+def render(name: str, template: str, table: pd.DataFrame, synthetic: bool, **values: Any) -> str:
+    """Return the caption and alt text of the figure `name`.
+
+    Raises
+    ------
+    CaptemError
+        If the template asks for a number that is not there, or is not a valid template.
+    """
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    try:
+        text = environment.from_string(template).render(stat=Numbers(table), **values)
+    except jinja2.TemplateError as error:
+        raise CaptemError(f"caption of {name}: {error}") from error
+    except CaptemError as error:
+        raise CaptemError(f"caption of {name}: {error}") from error
+    paragraphs = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    if synthetic:
+        paragraphs[0] = f"Synthetic data. {paragraphs[0]}"
+    if not paragraphs[-1].startswith(ALT_TEXT):
+        raise CaptemError(f"caption of {name}: the last paragraph has to begin with {ALT_TEXT!r}")
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return the caption and the alt text of a caption file."""
+    caption, _, alt = text.partition(f"\n\n{ALT_TEXT}")
+    return caption.strip(), alt.strip()

@@ -1,0 +1,115 @@
+"""The settings of a study: checked, explained where they are wrong, and made whole."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema
+
+from captem.errors import CaptemError
+
+# A subset of statistics.csv has one of these names, so a source cannot.
+RESERVED_SOURCES = ("all", "confirmatory")
+
+
+def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with dates as text and every default filled in.
+
+    Parameters
+    ----------
+    given : settings as YAML gives them, where an unquoted date is a date and not a text.
+    schema : JSON schema of the settings (`workflow/schemas/config.schema.yaml`).
+
+    Raises
+    ------
+    CaptemError
+        Naming every key or value that is wrong, what is allowed, and the nearest right key.
+    """
+    settings = json.loads(json.dumps(given, default=_as_text))
+    faults = [
+        _explained(error)
+        for error in sorted(
+            jsonschema.Draft202012Validator(schema).iter_errors(settings),
+            key=lambda error: [str(part) for part in error.absolute_path],
+        )
+    ]
+    if not faults:
+        settings = _with_defaults(settings, schema)
+        faults = _cross_checks(settings)
+    if faults:
+        heading = "The config is not right:"
+        raise CaptemError("\n".join([heading, *(f"  - {fault}" for fault in faults)]))
+    return settings
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return str(value)
+
+
+def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    if schema.get("type") == "object":
+        properties = schema.get("properties", {})
+        filled = dict(value)
+        for key, part in properties.items():
+            if key not in filled and "default" in part:
+                filled[key] = copy.deepcopy(part["default"])
+        ordered = [key for key in properties if key in filled]
+        ordered += [key for key in filled if key not in properties]
+        return {key: _with_defaults(filled[key], properties.get(key, {})) for key in ordered}
+    if schema.get("type") == "array":
+        return [_with_defaults(item, schema.get("items", {})) for item in value]
+    return value
+
+
+def _explained(error: Any) -> str:
+    place = ".".join(str(part) for part in error.absolute_path)
+    inside = f" in {place}" if place else ""
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = [key for key in error.instance if key not in known]
+        return "; ".join(f"unknown key {key!r}{inside}: {_nearest(key, known)}" for key in unknown)
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        meanings = [
+            f"{key!r} ({error.schema['properties'][key]['description']})" for key in missing
+        ]
+        return f"missing key{inside}: {', '.join(meanings)}"
+    meaning = error.schema.get("description", "")
+    said = f" - {meaning}" if meaning else ""
+    if error.validator == "enum":
+        allowed = ", ".join(map(str, error.validator_value))
+        near = _nearest(str(error.instance), [str(item) for item in error.validator_value])
+        return f"{place}: {error.instance!r} is not one of {allowed}; {near}{said}"
+    return f"{place or 'the file'}: {error.message}{said}"
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(str(key), names, 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(names)}"
+
+
+def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
+    names = [source["name"] for source in settings["sources"]]
+    faults = [
+        f"sources: the name {name!r} stands twice; give each source its own"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    faults += [
+        f"sources: the name {name!r} is taken by captem; choose another"
+        for name in names
+        if name in RESERVED_SOURCES
+    ]
+    faults += [
+        f"confirmatory_sources: there is no source {name!r}; {_nearest(name, names)}"
+        for name in settings["confirmatory_sources"]
+        if name not in names
+    ]
+    return faults

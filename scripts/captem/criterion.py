@@ -1,0 +1,50 @@
+"""The SSTR criterion: is uptake above a threshold, in which lesions, before and after.
+
+"SSTR criterion met" speaks of uptake alone. Uptake is necessary for PRRT and not sufficient, so the
+outcome is never called eligibility.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from captem.lesions import matched, patient_values
+
+SCORES = ("krenning_pre_low", "krenning_pre_high", "krenning_post_low", "krenning_post_high")
+
+
+def met(low: pd.Series, high: pd.Series, threshold: float) -> pd.Series:
+    """Return `yes`, `no` or missing for scores known to lie between `low` and `high`.
+
+    An interval that spans the threshold is missing: neither answer is known.
+    """
+    answers = np.select([low >= threshold, high < threshold], ["yes", "no"], default="")
+    return pd.Series(answers, index=low.index, dtype=object).where(answers != "", None)
+
+
+def status(
+    patients: pd.DataFrame, lesions: pd.DataFrame, threshold: float, rule: str
+) -> pd.DataFrame:
+    """Return the criterion of each patient at both scans.
+
+    Where a patient has matched lesions, `rule` is asked of these; otherwise the patient's own score
+    is compared with the threshold.
+
+    Returns
+    -------
+    frame indexed by `patient_id` with `scored` (a pair of scores exists), `low/high` bounds used
+    (`SCORES`), `criterion_pre` and `criterion_post` (`yes`, `no` or missing).
+    """
+    own = patients.set_index("patient_id")[list(SCORES)].astype(float)
+    ranked = patient_values(matched(lesions, SCORES), SCORES, rule).astype(float)
+    used = own.copy()
+    shared = own.index.intersection(ranked.index)
+    used.loc[shared] = ranked.loc[shared]
+    result = used.copy()
+    result["scored"] = used.notna().all(axis=1)
+    for time in ("pre", "post"):
+        low, high = used[f"krenning_{time}_low"], used[f"krenning_{time}_high"]
+        answer = met(low, high, threshold)
+        result[f"criterion_{time}"] = answer.where(result["scored"], None)
+    return result

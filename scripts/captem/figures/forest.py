@@ -1,0 +1,139 @@
+"""Figure: the terms of all models with their intervals, and what could not be estimated."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from captem import rounding
+from captem.figures.style import (
+    DIRECTION_COLOURS,
+    DOUBLE_COLUMN_MM,
+    FAINT,
+    INK,
+    new_figure,
+    nothing_to_draw,
+)
+
+MODEL_WORDS = {
+    "model.krenning": "Krenning score at follow-up (odds ratio)",
+    "model.krenning_cycles": "The same, with cycles: association only (odds ratio)",
+    "model.suvmax": "SUVmax at follow-up (ratio)",
+}
+TERM_WORDS = {
+    "krenning_pre": "baseline score, per step",
+    "log2_mib1": "MIB1, per doubling",
+    "captem_cycles": "CAPTEM cycles, per cycle",
+    "log2_suvmax_pre": "baseline SUVmax, per doubling",
+}
+_NARROWEST, _WIDEST = 0.02, 50.0
+_MM_A_ROW = 4.6
+# Keeps words readable where the line of no association runs behind them.
+_PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+
+
+def data(statistics: pd.DataFrame) -> pd.DataFrame:
+    """Return what is drawn, one row a term of a model and subset, as `statistics.csv` has it.
+
+    Where several methods report an estimate, the first is drawn: it is the reported one.
+    """
+    rows = statistics[statistics["analysis"].isin(list(MODEL_WORDS))]
+    rows = rows.drop_duplicates(["analysis", "subset", "term"])
+    columns = [
+        "row_id", "analysis", "subset", "term", "role", "estimate", "conf_low", "conf_high",
+        "interval_method", "p_value", "n_patients", "status", "reason",
+    ]  # fmt: skip
+    order = {name: i for i, name in enumerate(MODEL_WORDS)}
+    rows = rows.assign(_order=rows["analysis"].map(order))
+    return rows.sort_values("_order", kind="stable")[columns].reset_index(drop=True)
+
+
+def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the rows of `data`, models as headings; open circles are unstable estimates."""
+    ax.set_xscale("log")
+    if terms.empty:
+        return nothing_to_draw(ax, "no model was asked for")
+    several = terms["subset"].nunique() > 1
+    low, high = _limits(terms)
+    y = 0.0
+    places: list[float] = []
+    for (analysis, subset), rows in terms.groupby(["analysis", "subset"], sort=False):
+        heading = MODEL_WORDS[str(analysis)]
+        heading += f" – {_subset_words(str(subset))}" if several else ""
+        counted = f"{heading}, n = {rows['n_patients'].iloc[0]}"
+        ax.text(
+            0, y, counted, transform=ax.get_yaxis_transform(), fontsize=7, fontweight="bold",
+            va="center", bbox=_PLATE,
+        )  # fmt: skip
+        y += 1
+        for row in rows.to_dict("records"):
+            _draw_row(ax, row, y, low, high)
+            places.append(y)
+            y += 1
+        y += 0.35
+    ax.axvline(1, color=FAINT, linewidth=0.6, zorder=0, ymax=1)
+    ax.set_xlim(low, high)
+    ax.set_ylim(y - 0.5, -0.8)
+    ax.set_yticks([])
+    ticks = [t for t in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= t <= high]
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels([f"{tick:g}" for tick in ticks])
+    ax.set_xlabel("Ratio (log scale); above 1 goes with higher uptake at follow-up")
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float) -> None:
+    beside = ax.get_yaxis_transform()
+    ax.text(-0.02, y, TERM_WORDS.get(row["term"], row["term"]), transform=beside, ha="right",
+            va="center")  # fmt: skip
+    if row["status"] == "not_estimable":
+        # The first clause says what is wanting; the whole sentence stands in the table and the csv.
+        reason = textwrap.shorten(f"not estimable: {row['reason'].split(';')[0]}", 110)
+        ax.text(
+            0.01, y, reason, transform=beside, va="center", color=FAINT, fontsize=6, bbox=_PLATE
+        )
+        return
+    colour = DIRECTION_COLOURS["up"] if row["role"] != "descriptive" else FAINT
+    ends = [max(row["conf_low"], low), min(row["conf_high"], high)]
+    ax.plot(ends, [y, y], color=colour, linewidth=1.0, zorder=2)
+    for end, limit, marker in ((row["conf_low"], low, "<"), (row["conf_high"], high, ">")):
+        if end < low or end > high:
+            ax.plot(limit, y, marker, color=colour, markersize=3, clip_on=False, zorder=2)
+    fill = colour if row["status"] == "ok" else "white"
+    if low <= row["estimate"] <= high:
+        ax.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, markersize=4, zorder=3)
+    ends_said = rounding.interval(row["conf_low"], row["conf_high"])
+    said = f"{rounding.number(row['estimate'])} ({ends_said})"
+    said += "" if row["status"] == "ok" else "  unstable"
+    ax.text(1.02, y, said, transform=beside, va="center", color=INK)
+
+
+def _limits(terms: pd.DataFrame) -> tuple[float, float]:
+    values = terms[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float).ravel()
+    values = values[np.isfinite(values) & (values > 0)]
+    if not len(values):
+        return 0.2, 5.0
+    return (
+        float(max(min(values.min() / 1.2, 0.5), _NARROWEST)),
+        float(min(max(values.max() * 1.2, 2.0), _WIDEST)),
+    )
+
+
+def _subset_words(subset: str) -> str:
+    return {"all": "all sources", "confirmatory": "confirmatory sources"}.get(subset, subset)
+
+
+def figure(terms: pd.DataFrame, synthetic: bool) -> Figure:
+    """Return the figure at double-column width, as tall as it has rows."""
+    groups = len(terms.drop_duplicates(["analysis", "subset"]))
+    height = 22 + _MM_A_ROW * (len(terms) + 1.35 * groups)
+    drawing, ax = new_figure(DOUBLE_COLUMN_MM, height, synthetic)
+    draw(terms, ax)
+    return drawing

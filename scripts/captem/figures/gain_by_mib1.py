@@ -1,0 +1,109 @@
+"""Figure: uptake gain against the MIB1 index, with the number of CAPTEM cycles as colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from captem.figures.style import FAINT, SINGLE_COLUMN_MM, new_figure, nothing_to_draw, spread
+
+_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+_UNKNOWN = "#FFFFFF"
+_BAND = 0.5
+
+
+def data(transitions: pd.DataFrame, patients: pd.DataFrame, mib1_floor: float) -> pd.DataFrame:
+    """Return what is drawn, one row a patient with a gain and a MIB1 index: patient-level.
+
+    `mib1` is the midpoint of its interval, raised to the floor that the models use; an index
+    without an upper end is drawn at its lower one and has `open` = yes. `y` is the midpoint of the
+    gain, moved within a band around it, so that equal points lie side by side.
+    """
+    columns = ["patient_id", "mib1_low", "mib1_high"]
+    known = patients.assign(
+        captem_cycles=patients.get("captem_cycles", pd.Series(np.nan, index=patients.index))
+    )[[*columns, "captem_cycles"]]
+    rows = transitions[["patient_id", "gain_low", "gain_high"]].merge(known, on="patient_id")
+    rows = rows[rows["gain_low"].notna() & rows["mib1_low"].notna()].copy()
+    numbers = ["gain_low", "gain_high", "mib1_low", "mib1_high", "captem_cycles"]
+    rows[numbers] = rows[numbers].astype(float)
+    is_open = np.isinf(rows["mib1_high"])
+    middle = (rows["mib1_low"] + rows["mib1_high"]) / 2
+    rows["mib1"] = middle.where(~is_open, rows["mib1_low"]).clip(lower=mib1_floor)
+    rows["open"] = np.where(is_open, "yes", "no")
+    rows["gain"] = (rows["gain_low"] + rows["gain_high"]) / 2
+    rows["y"] = rows["gain"]
+    near = np.round(np.log2(rows["mib1"]) * 4)
+    for _, group in rows.sort_values("patient_id").groupby([rows["gain"], near]):
+        moves = spread(len(group), _BAND)
+        rows.loc[group.index, "y"] = group["gain"] + moves
+    return rows.reset_index(drop=True)
+
+
+def draw(points: pd.DataFrame, ax: Axes, mib1_floor: float) -> Axes:
+    """Draw the points of `data`; bars show what an interval leaves open, arrows an open end."""
+    ax.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
+    ax.set_xscale("log")
+    ax.set_xlabel("MIB1 index (%)")
+    ax.set_ylabel("Uptake gain (Krenning steps)")
+    if points.empty:
+        ax.set_xlim(0.5, 100)
+        ax.set_ylim(-4, 4)
+        return nothing_to_draw(ax, "no patient has both a gain and a MIB1 index")
+    bars: dict[str, Any] = {"color": FAINT, "linewidth": 0.6, "alpha": 0.6, "zorder": 1}
+    for point in points.to_dict("records"):
+        if point["open"] == "yes":
+            ax.annotate(
+                "", (point["mib1"] * 1.35, point["y"]), (point["mib1"], point["y"]),
+                arrowprops={"arrowstyle": "->", "color": FAINT, "linewidth": 0.6}, zorder=1,
+            )  # fmt: skip
+        elif point["mib1_high"] > point["mib1_low"]:
+            low = max(point["mib1_low"], mib1_floor)
+            ax.plot([low, point["mib1_high"]], [point["y"], point["y"]], **bars)
+        if point["gain_high"] > point["gain_low"]:
+            ax.plot([point["mib1"]] * 2, [point["gain_low"], point["gain_high"]], **bars)
+    size = 14 if len(points) <= 100 else 7
+    edge: dict[str, Any] = {"edgecolors": "#333333", "linewidths": 0.35, "s": size, "zorder": 2}
+    known = points[points["captem_cycles"].notna()]
+    unknown = points[points["captem_cycles"].isna()]
+    ax.scatter(unknown["mib1"], unknown["y"], color=_UNKNOWN, **edge)
+    if len(known):
+        cycles = known["captem_cycles"]
+        dots = ax.scatter(
+            known["mib1"], known["y"], c=cycles, cmap="cividis",
+            vmin=cycles.min(), vmax=max(cycles.max(), cycles.min() + 1), **edge,
+        )  # fmt: skip
+        # whole cycles only: a colour bar that names 6.5 cycles would name what no one was given
+        places = sorted({int(v) for v in np.linspace(cycles.min(), cycles.max(), 5).round()})
+        bar = ax.figure.colorbar(dots, ax=ax, label="CAPTEM cycles", pad=0.02, ticks=places)
+        bar.outline.set_linewidth(0.4)
+    ends = [*points["mib1"], *points.loc[points["mib1_low"] > 0, "mib1_low"]]
+    highs = [high for high in points["mib1_high"] if np.isfinite(high)]
+    ax.set_xlim(max(min(ends) / 1.4, 0.4), max([*ends, *highs]) * 1.5)
+    reach = max(2, np.ceil(points[["gain_low", "gain_high"]].abs().max().max()))
+    ax.set_ylim(-reach - 0.4, reach + 0.4)
+    ax.set_yticks(np.arange(-reach, reach + 1), [f"{step:+.0f}" if step else "0" for step in
+                                                 np.arange(-reach, reach + 1)])  # fmt: skip
+    _mib1_axis(ax)
+    ax.set_title(f"n = {len(points)}", loc="left", fontsize=7)
+    return ax
+
+
+def _mib1_axis(ax: Axes) -> None:
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels([f"{tick:g}" for tick in ticks])
+
+
+def figure(points: pd.DataFrame, mib1_floor: float, synthetic: bool) -> Figure:
+    """Return the figure, a little wider than a single column for its colour bar."""
+    drawing, ax = new_figure(SINGLE_COLUMN_MM + 25, 75, synthetic)
+    draw(points, ax, mib1_floor)
+    return drawing

@@ -1,0 +1,91 @@
+"""Figure: how many patients moved from which Krenning score to which."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from captem.figures.style import (
+    DIRECTION_COLOURS,
+    FAINT,
+    SINGLE_COLUMN_MM,
+    new_figure,
+    nothing_to_draw,
+)
+
+_STEPS = range(5)
+_DAGGER = "†"
+
+
+def data(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return what is drawn, one row a cell, from `transitions/matrix.csv`."""
+    rows = []
+    for before in _STEPS:
+        for after in _STEPS:
+            direction = "up" if after > before else "down" if after < before else "same"
+            line = matrix.iloc[before]
+            rows.append(
+                {
+                    "krenning_pre": before,
+                    "krenning_post": after,
+                    "patients": line[str(after)],
+                    "from_interval_scores": line[f"split_{after}"],
+                    "direction": direction,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def draw(cells: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the cells of `data`, shaded by direction and number, with totals at the margins."""
+    total = cells["patients"].sum()
+    ax.set_xlim(-0.5, 5.5)
+    ax.set_ylim(5.5, -0.5)
+    ax.set_aspect("equal")
+    most = max(cells["patients"].max(), 1)
+    for cell in cells.to_dict("records"):
+        x, y, count = cell["krenning_post"], cell["krenning_pre"], cell["patients"]
+        strength = 0.08 + 0.62 * count / most if count else 0.03
+        colour = _tint(DIRECTION_COLOURS[cell["direction"]], strength)
+        ax.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=colour, linewidth=0))
+        if count:
+            mark = _DAGGER if cell["from_interval_scores"] else ""
+            ax.text(x, y, _count(count) + mark, ha="center", va="center", fontsize=7.5)
+    for step in _STEPS:
+        after = cells.loc[cells["krenning_post"].eq(step), "patients"].sum()
+        before = cells.loc[cells["krenning_pre"].eq(step), "patients"].sum()
+        ax.text(step, 5, _count(after), ha="center", va="center", color=FAINT)
+        ax.text(5, step, _count(before), ha="center", va="center", color=FAINT)
+    ax.text(5, 5, f"n = {_count(total)}", ha="center", va="center", fontsize=6.5)
+    ax.set_xticks(range(6), [*(str(step) for step in _STEPS), "total"])
+    ax.set_yticks(range(6), [*(str(step) for step in _STEPS), "total"])
+    ax.xaxis.tick_top()
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel("Krenning score at follow-up")
+    ax.set_ylabel("Krenning score at baseline")
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    if not total:
+        nothing_to_draw(ax, "no patient has a score at both scans")
+    return ax
+
+
+def figure(cells: pd.DataFrame, synthetic: bool) -> Figure:
+    """Return the figure at single-column width."""
+    drawing, ax = new_figure(SINGLE_COLUMN_MM, 82, synthetic)
+    draw(cells, ax)
+    return drawing
+
+
+def _count(number: float) -> str:
+    """Print a count; a split one with up to two places, since thirds and quarters occur."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def _tint(colour: str, strength: float) -> tuple[float, ...]:
+    return tuple(1 - strength * (1 - np.array(to_rgb(colour))))

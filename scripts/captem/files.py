@@ -1,0 +1,87 @@
+"""Reading and writing of result files: whole or not at all, and the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader sees the old file or the whole new one.
+
+    The bytes go to a file of a unique name in the same folder, which is then renamed: a process
+    that is killed leaves nothing half-written under the final name.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 with `\\n` line ends, atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON; a number that is not finite becomes null."""
+    write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
+        return value
+    return None if isinstance(value, float) else value
+
+
+def write_frame(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write a table as the canonical CSV: UTF-8, `,`, `.`, NA as empty, shortest exact floats."""
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def read_frame(path: str | Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a canonical CSV; the columns named in `text` stay text, and only `` is missing.
+
+    Identifiers such as `007` or `NA` must come back as they were written, so every column that
+    ends in `_id`, and those in `text`, are never read as numbers.
+    """
+    import pandas as pd
+
+    columns = pd.read_csv(path, nrows=0).columns
+    kept = {name: str for name in columns if name.endswith("_id") or name in text}
+    return pd.read_csv(path, dtype=kept, keep_default_na=False, na_values=[""])
+
+
+def same_bytes_zip(data: bytes) -> bytes:
+    """Rewrite a zip container (docx, xlsx) with fixed times: equal content, equal bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(packed, "w") as result:
+        for member in source.infolist():
+            fixed = zipfile.ZipInfo(member.filename, date_time=_EPOCH)
+            fixed.compress_type = zipfile.ZIP_DEFLATED
+            fixed.external_attr = 0o644 << 16
+            result.writestr(fixed, source.read(member.filename))
+    return packed.getvalue()

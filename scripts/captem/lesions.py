@@ -1,0 +1,75 @@
+"""From lesions to the patient: which lesions are compared, and what a rule makes of them.
+
+Every rule of the config picks one lesion by rank, so that "the patient's score under the rule
+meets the threshold" and "the rule holds of the lesions" are the same statement:
+
+=========  =====================================================  ==========================
+rule       the criterion is met when                              score of the patient
+=========  =====================================================  ==========================
+highest    one lesion meets it                                    the largest
+lowest     the lesion with least uptake meets it                  the smallest
+all        all lesions meet it                                    the smallest
+most       more than half of the lesions meet it                  the largest that more than
+                                                                  half of the lesions reach
+index      the index lesion meets it                              that of the index lesion
+=========  =====================================================  ==========================
+
+A rank is monotone, so for interval scores the rank of the lower ends and the rank of the upper
+ends are exact bounds. Only matched lesions count: present at both scans, with both values.
+Which rule decides on PRRT is contested (Zidan: all lesions; LANTana, BMJ Open 2023;13:e075221:
+most lesions; Sharma & Basu 2020: a score above 2), hence a setting.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+RULE_WORDS = {
+    "highest": "reached by one lesion",
+    "lowest": "reached by the lesion with least uptake",
+    "all": "reached by all lesions",
+    "most": "reached by more than half of the lesions",
+    "index": "reached by the index lesion",
+}
+RULES = tuple(RULE_WORDS)
+
+
+def matched(lesions: pd.DataFrame, ends: tuple[str, ...]) -> pd.DataFrame:
+    """Return the lesions that are present at both scans and have all values named in `ends`."""
+    keep = lesions[list(ends)].notna().all(axis=1)
+    if "lesion_status_post" in lesions:
+        keep &= lesions["lesion_status_post"].isna() | lesions["lesion_status_post"].eq("present")
+    return lesions[keep]
+
+
+def patient_values(lesions: pd.DataFrame, ends: tuple[str, ...], rule: str) -> pd.DataFrame:
+    """Return each patient's value under `rule`, for every column in `ends` by itself.
+
+    Parameters
+    ----------
+    lesions : frame with `patient_id`, the columns `ends`, and `index_lesion` for the rule `index`;
+        only lesions that count (see `matched`).
+    rule : one of `RULES`.
+
+    Returns
+    -------
+    frame indexed by `patient_id` with the columns `ends`; a patient without a lesion that counts
+    (or, under `index`, without exactly one index lesion) has no row.
+    """
+    if rule not in RULES:
+        raise ValueError(f"unknown rule {rule!r}: one of {', '.join(RULES)}")
+    if rule == "index":
+        marked = (
+            lesions[lesions["index_lesion"].eq("yes")] if "index_lesion" in lesions else lesions[:0]
+        )
+        alone = ~marked["patient_id"].duplicated(keep=False)
+        return marked[alone].set_index("patient_id")[list(ends)]
+    return pd.DataFrame({end: _ranked(lesions, end, rule) for end in ends})
+
+
+def _ranked(lesions: pd.DataFrame, end: str, rule: str) -> pd.Series:
+    ordered = lesions[["patient_id", end]].sort_values(end, ascending=False, kind="stable")
+    groups = ordered.groupby("patient_id", sort=True)[end]
+    place, size = groups.cumcount(), groups.transform("size")
+    wanted = {"highest": 0 * size, "lowest": size - 1, "all": size - 1, "most": size // 2}[rule]
+    return ordered[place == wanted].set_index("patient_id")[end].sort_index()

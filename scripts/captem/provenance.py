@@ -1,0 +1,52 @@
+"""What a run was made from: inputs and code by their SHA-256, settings, versions."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# The packages whose version can change a number or a drawing.
+PACKAGES = ("matplotlib", "numpy", "pandas", "pandera", "pillow", "python-docx", "scipy",
+            "snakemake", "statsmodels")  # fmt: skip
+
+
+def sha256(paths: Iterable[str | Path]) -> str:
+    """Return one SHA-256 over the contents of several files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def record(
+    config: Mapping[str, Any],
+    sources: Iterable[str],
+    code: Iterable[str],
+    pyproject: str | Path,
+    lock: str | Path,
+) -> dict[str, Any]:
+    """Return the content of `provenance.json`; it names no machine, no user and no time.
+
+    Parameters
+    ----------
+    config : the resolved settings.
+    sources : files of the study, as the config names them.
+    code : files of the pipeline that the results depend on.
+    pyproject, lock : where the version stands, and the versions of all packages.
+    """
+    project = tomllib.loads(Path(pyproject).read_text(encoding="utf-8"))["project"]
+    return {
+        "study": config["study"],
+        "cut": config["cut"],
+        "inputs": {path: sha256([path]) for path in sources},
+        "config": dict(config),
+        "code": {"version": project["version"], "sha256": sha256(code), "lock": sha256([lock])},
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "seeds": {},
+    }

@@ -1,0 +1,59 @@
+"""What every rule's script does around its work: a log that holds all, and no orphans."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from captem.errors import CaptemError
+
+_POLL_SECONDS = 0.3
+
+
+@contextlib.contextmanager
+def logged(log: str | Path) -> Iterator[None]:
+    """Send stdout and stderr of the whole process to `log`; end with 1 and a sentence on failure.
+
+    Snakemake's `log:` redirects nothing by itself. The file descriptors are redirected, so that
+    output of compiled libraries is held too. A `CaptemError` is logged as its message, anything
+    else as its traceback; in both cases the last line of the log says what went wrong.
+    """
+    _die_with_parent()
+    with Path(log).open("w", encoding="utf-8") as stream:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    try:
+        yield
+    except CaptemError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        traceback.print_exc()
+        print(
+            f"captem failed in a way it did not foresee: {type(error).__name__}: {error}. "
+            "The lines above say where; please report them.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def _die_with_parent() -> None:
+    """Leave when Snakemake is killed: an orphan would go on writing into the next run's results."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,134 @@
+"""Read a source file as the text of its cells, with the row numbers a spreadsheet shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_WANTED = "one line of headings, then one line a patient or lesion"
+
+
+class NotReadableFile(ValueError):  # noqa: N818 - its attributes are a line of problems.csv
+    """The file as a whole cannot be read; `rule`, `allowed` and `mend` say why in words."""
+
+    def __init__(self, rule: str, value: str, allowed: str, mend: str):
+        super().__init__(f"{value}: {allowed}")
+        self.rule, self.value, self.allowed, self.mend = rule, value, allowed, mend
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """The cells of one file as text.
+
+    `rows[i]` has one text per entry of `header` and stood in row `numbers[i]` of the file, counted
+    from 1 as a spreadsheet counts, header note included. `note` holds the lines that start with
+    `#` above the header. `ragged` lists (row number, cells found) of the rows that do not fit.
+    """
+
+    file: str
+    header: list[str]
+    rows: list[list[str]]
+    numbers: list[int]
+    note: list[str] = field(default_factory=list)
+    ragged: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def synthetic(self) -> bool:
+        """True where the file's own header note says that its data are synthetic."""
+        return any("synthetic" in line.lower() for line in self.note)
+
+
+def read_csv(path: str | Path, name: str) -> SourceTable:
+    """Read a comma-separated UTF-8 file; `name` is the path as the config gives it.
+
+    Raises
+    ------
+    NotReadableFile
+        If the file is missing, empty, not text, or has no line of headings.
+    """
+    text = _text(Path(path))
+    note, first = _header_note(text)
+    body = "\n".join(text.split("\n")[first:])
+    records = [(first + i, cells) for i, cells in enumerate(_records(body), start=1)]
+    filled = [(number, cells) for number, cells in records if any(cell.strip() for cell in cells)]
+    if not filled:
+        raise NotReadableFile(
+            "empty_file", "no headings", _WANTED,
+            "fill in the file, or name another one in the config",
+        )  # fmt: skip
+    header = [cell.strip() for cell in filled[0][1]]
+    while header and not header[-1]:
+        header.pop()
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        raise NotReadableFile(
+            "not_csv", "one column only: the cells are separated by another sign than a comma",
+            "cells separated by commas, numbers with a decimal point",
+            "in the spreadsheet program choose Save as, CSV UTF-8 (comma delimited), "
+            "with English number format",
+        )  # fmt: skip
+    rows, numbers, ragged = [], [], []
+    for number, cells in filled[1:]:
+        extra = any(cell.strip() for cell in cells[len(header) :])
+        if extra or len(cells) < len(header):
+            ragged.append((number, len(cells)))
+        else:
+            rows.append(cells[: len(header)])
+            numbers.append(number)
+    return SourceTable(name, header, rows, numbers, note, ragged)
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotReadableFile(
+            "missing_file", "no such file", "a file that exists",
+            "correct the path in the config (it is relative to the folder you work in), "
+            "or put the file there",
+        ) from None  # fmt: skip
+    except OSError as error:
+        raise NotReadableFile(
+            "unreadable_file", error.strerror or "cannot be opened", "a file you may read",
+            "close it in other programs, or change its permissions",
+        ) from None  # fmt: skip
+    if data[:2] == b"PK" or path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
+        raise NotReadableFile(
+            "not_csv", "a workbook", "a CSV file",
+            "in the spreadsheet program choose Save as, CSV UTF-8 (comma delimited)",
+        )  # fmt: skip
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise NotReadableFile(
+            "not_utf8", "not UTF-8 text", "a CSV file saved as UTF-8",
+            "save it again as CSV UTF-8 (comma delimited)",
+        )  # fmt: skip
+    if not text.strip():
+        raise NotReadableFile(
+            "empty_file", "an empty file", _WANTED,
+            "fill in the file, or name another one in the config",
+        )  # fmt: skip
+    return text
+
+
+def _header_note(text: str) -> tuple[list[str], int]:
+    note = []
+    for line in text.split("\n"):
+        if not line.startswith("#"):
+            break
+        note.append(line.lstrip("#").strip().rstrip(","))
+    return note, len(note)
+
+
+def _records(body: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(body, newline=""), strict=True))
+    except csv.Error as error:
+        raise NotReadableFile(
+            "not_csv", f"broken quotation marks ({error})", "a CSV file",
+            "close every quotation mark, or save the file again from the spreadsheet program",
+        ) from None  # fmt: skip

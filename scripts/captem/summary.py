@@ -1,0 +1,564 @@
+"""One page for people: the question, the answer, what can fool it, and where each number is from.
+
+The sentences take their numbers from `statistics.csv`, `flow.csv` and the small tables beside them;
+nothing is computed here, and no row of a patient reaches the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from captem import rounding
+from captem.statistics import ALL, CONFIRMATORY
+from captem.table_formats import TABLE_CSS, to_html, typeset
+from captem.tables import (
+    CHANGE_WORDS,
+    CYCLES,
+    DATA_NOTES,
+    MEASURE_WORDS,
+    MODEL_WORDS,
+    RECORDED,
+    SINGLE_ARM,
+    TERM_WORDS,
+    Row,
+    Table,
+    analysis_words,
+    data_kind,
+    find,
+    reason_words,
+    records,
+    subset_words,
+    titled,
+)
+
+Rows = list[dict[str, Any]]
+_RULE_WORDS = {
+    "most": "in more than half of the matched lesions",
+    "all": "in all matched lesions",
+    "highest": "in the matched lesion that scores highest",
+    "lowest": "in the matched lesion that scores lowest",
+    "index": "in the index lesion",
+}
+_STEP_WORDS = {
+    "recorded": "Rows in the source files",
+    "excluded": "Left out",
+    "included": "Patients included",
+    "transition": "Change of the Krenning score",
+    "criterion": "SSTR criterion",
+    "model.suvmax": "Model of SUVmax at follow-up",
+    "model.krenning": "Model of the Krenning score at follow-up",
+    "model.krenning_cycles": "The same model with CAPTEM cycles",
+}
+_CHECK_WORDS = {
+    "censored": "a bound such as <=1 or >20, kept as an interval",
+    "interval": "a range such as 7%-8%, kept as an interval",
+    "roman": "a Roman numeral",
+    "roman_interval": "a range of Roman numerals such as III-IV, kept as an interval",
+    "percent_sign": "a percent sign left out",
+    "spelling": "spelling made uniform",
+    "missing_code": "a code for a missing value",
+    "unknown_column": "column that the data dictionary does not know, kept as it is",
+    "identity_dropped": "column that may identify a person, left out",
+    "different_lesions": "score and SUVmax of a patient come from different lesions",
+    "lesions_disagree": "score of the patient is not what the lesions give",
+    "not_readable": "cell that could not be read",
+    "out_of_range": "value outside what is allowed",
+}
+_CHANGES = {"ssa": "somatostatin analogue", "scanner": "scanner", "tracer": "tracer"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page: one heading sentence, the picture, its caption and what it shows."""
+
+    name: str
+    title: str
+    svg: bytes
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """What can fool the reader, in one bold phrase and a sentence; `n` patients are concerned."""
+
+    head: str
+    text: str
+    n: int = 0
+
+
+def _count(row: Mapping[str, Any] | None, name: str) -> int:
+    return 0 if row is None or pd.isna(row[name]) else int(row[name])
+
+
+def _patients(n: int) -> str:
+    return f"{n} patient{'' if n == 1 else 's'}"
+
+
+def _with_interval(row: Mapping[str, Any]) -> str:
+    """Print the share of a proportion row with its interval, as in `29%; 95% CI 18% to 44%`."""
+    n, events = _count(row, "n_patients"), _count(row, "n_events")
+    text = rounding.percent(events, n)
+    if math.isnan(row["conf_low"]):
+        return text
+    ends = rounding.percent_interval(row["conf_low"], row["conf_high"], n)
+    return f"{text}; {rounding.level(row['conf_level'])} CI {ends}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+# The answer
+
+
+def answer(statistics: pd.DataFrame) -> list[str]:
+    """Return the answer in plain sentences with the numbers of this data cut."""
+    rows = records(statistics)
+    included = _count(find(rows, "describe.patients", "characteristics", ALL), "n_patients")
+    scored = _scored(rows, ALL)
+    if not included:
+        return ["No patient is recorded yet, so there is nothing to report."]
+    if not scored:
+        return [f"Of {_patients(included)}, none was scored at both scans: "
+                "how uptake changed cannot be said."]  # fmt: skip
+    if scored == 1:
+        return [*_one_patient(rows, included),
+                "Nothing can be inferred from one patient about others."]  # fmt: skip
+    said = [
+        f"Of {_patients(included)}, {scored} were scanned again and scored at both scans. "
+        f"{_directions(rows, ALL)}",
+        _criterion(rows, ALL),
+        _mib1(rows, ALL),
+    ]
+    if _scored(rows, CONFIRMATORY):
+        said.append(
+            f"Among the {_scored(rows, CONFIRMATORY)} patients of sources that were planned ahead "
+            f"(the only ones on which a claim may rest): {_directions(rows, CONFIRMATORY)} "
+            f"{_criterion(rows, CONFIRMATORY)} {_mib1(rows, CONFIRMATORY)}"
+        )
+    return [sentence.strip() for sentence in said if sentence]
+
+
+def _scored(rows: Rows, subset: str) -> int:
+    return _count(find(rows, "transition.proportion", "krenning", subset, "up"), "n_patients")
+
+
+def _directions(rows: Rows, subset: str) -> str:
+    found = {
+        way: find(rows, "transition.proportion", "krenning", subset, way)
+        for way in ("up", "same", "down", "undetermined")
+    }
+    up = found["up"]
+    if up is None:
+        return ""
+    parts = [f"in {_count(up, 'n_events')} uptake rose ({_with_interval(up)})"]
+    parts += [
+        f"in {_count(found[way], 'n_events')} it {verb}"
+        for way, verb in (("same", "stayed the same"), ("down", "fell"))
+    ]
+    if open_scores := _count(found["undetermined"], "n_events"):
+        parts.append(f"in {open_scores} the scores leave it open")
+    text = _listed(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _criterion(rows: Rows, subset: str) -> str:
+    row = find(rows, "criterion.gained", "criterion", subset)
+    n = _count(row, "n_patients")
+    if row is None or not n:
+        return "No scored patient was known to be without the SSTR criterion before."
+    return (
+        f"Of {n} who did not meet the SSTR criterion before, "
+        f"{_count(row, 'n_events')} met it after ({_with_interval(row)})."
+    )
+
+
+def _mib1(rows: Rows, subset: str) -> str:
+    row = find(rows, "model.krenning", "krenning", subset, "log2_mib1")
+    if row is None:
+        return ""
+    if row["status"] == "not_estimable":
+        return (
+            "Whether a higher MIB1 index goes with a higher score at follow-up cannot be answered "
+            f"from these data: {reason_words(row['reason'])}."
+        )
+    low, high = row["conf_low"], row["conf_high"]
+    known = low > 1 or high < 1
+    way = "higher" if row["estimate"] > 1 else "lower"
+    found = (
+        f"At the same baseline score, a higher MIB1 index went with a {way} score at follow-up"
+        if known
+        else "It stays open whether MIB1 index goes with the score at follow-up"
+    )
+    level, caution = rounding.level(row["conf_level"]), ""
+    if row["status"] == "unstable":
+        caution = " This rests on too few patients to be firm."
+    return (
+        f"{found}: for each doubling of MIB1 index the odds of a higher score were "
+        f"{rounding.number(row['estimate'])} times as large "
+        f"({level} CI {rounding.interval(low, high)}).{caution}"
+    )
+
+
+def _one_patient(rows: Rows, included: int) -> list[str]:
+    said = {"up": "uptake rose", "same": "uptake stayed the same", "down": "uptake fell",
+            "undetermined": "the scores leave open whether uptake changed"}  # fmt: skip
+    happened = next(
+        words for way, words in said.items()
+        if _count(find(rows, "transition.proportion", "krenning", ALL, way), "n_events")
+    )  # fmt: skip
+    who = "One patient is reported" if included == 1 else (
+        f"Of {_patients(included)}, one was scored at both scans"
+    )  # fmt: skip
+    return [f"{who}: {happened}. The SSTR criterion {_known(rows, 'before')} before "
+            f"and {_known(rows, 'after')} after."]  # fmt: skip
+
+
+def _known(rows: Rows, time: str) -> str:
+    row = find(rows, f"criterion.{time}", "criterion", ALL)
+    if not _count(row, "n_patients"):
+        return "was left open by the scores"
+    return "was met" if _count(row, "n_events") else "was not met"
+
+
+# The caveats
+
+
+def caveats(statistics: pd.DataFrame) -> list[Caveat]:
+    """Return what can fool a reader of this cohort: the counts decide which, the largest first."""
+    rows = records(statistics)
+    included = _count(find(rows, "describe.patients", "characteristics", ALL), "n_patients")
+    if not included:
+        return []
+    live = [
+        *_too_few(rows),
+        *_not_rescanned(rows, included),
+        *_chosen_low(rows),
+        *_exploratory(rows),
+        *_other_treatment(rows),
+        *_changed(rows),
+        *_left_open(rows),
+    ]
+    always = [
+        Caveat("One group only", f"{SINGLE_ARM} There is nobody to compare with."),
+        Caveat(
+            "Uptake is not benefit",
+            "Uptake is necessary for PRRT and not sufficient, and a gain in uptake is not a "
+            "benefit: it has been seen during progression as well.",
+        ),
+    ]
+    return [always[0], *sorted(live, key=lambda caveat: -caveat.n), always[1], *_unrecorded(rows)]
+
+
+def _too_few(rows: Rows) -> list[Caveat]:
+    row, scored = find(rows, "transition.sign_test", "krenning", ALL), _scored(rows, ALL)
+    if row is None or row["status"] == "ok" or not scored:
+        return []
+    changed = _count(row, "n_events")
+    few = (
+        f"uptake changed in {changed}" if row["status"] == "unstable" else f"{scored} scored twice"
+    )
+    text = f"With so few ({few}) a real change cannot be told from chance."
+    return [Caveat("Very few patients", text, scored)]
+
+
+def _not_rescanned(rows: Rows, included: int) -> list[Caveat]:
+    missing = included - _scored(rows, ALL)
+    if not missing:
+        return []
+    return [Caveat(
+        "Not everyone was scored twice",
+        f"Without a pair of scores: {missing} of {_patients(included)}. "
+        "Those who are scanned again may differ from those who are not.",
+        missing,
+    )]  # fmt: skip
+
+
+def _chosen_low(rows: Rows) -> list[Caveat]:
+    row = find(rows, "criterion.before", "criterion", ALL)
+    n, low = _count(row, "n_patients"), _count(row, "n_patients") - _count(row, "n_events")
+    if 2 * low <= n:
+        return []
+    text = (
+        f"{low} of {_patients(n)} did not meet the SSTR criterion before. Where scores are "
+        "low by chance, the next ones are higher without any treatment (regression to the mean)"
+    )
+    known = any(row["analysis"] == "bias.regression_to_mean" and row["status"] != "not_estimable"
+                for row in rows)  # fmt: skip
+    text += "." if known else "; how much of the gain this explains is not yet quantified here."
+    return [Caveat("Patients with low uptake", text, low)]
+
+
+def _exploratory(rows: Rows) -> list[Caveat]:
+    row, scored = find(rows, "criterion.gained", "criterion", ALL), _scored(rows, ALL)
+    if row is None or row["role"] != "exploratory":
+        return []
+    planned = _scored(rows, CONFIRMATORY)
+    text = (
+        "No source was planned ahead as confirmatory, so every result is exploratory."
+        if not any(row["subset"] == CONFIRMATORY for row in rows)
+        else f"{scored - planned} of {scored} come from sources that were not planned ahead "
+        "(retrospective ones, for instance); results that use them are exploratory."
+    )
+    return [Caveat("Exploratory", text, scored - planned)]
+
+
+def _other_treatment(rows: Rows) -> list[Caveat]:
+    levels = _levels(rows, "describe.interval_therapy")
+    given = {name: row for name, row in levels.items()
+             if name not in ("none", "missing") and _count(row, "n_events")}  # fmt: skip
+    if not given:
+        return []
+    known = max(_count(row, "n_patients") for row in given.values())
+    counts = [f"{name} in {_count(row, 'n_events')}" for name, row in given.items()]
+    return [Caveat(
+        "Other treatment between the scans",
+        f"Of {known} with this recorded: {_listed(counts)}. It may have changed uptake as well.",
+        sum(_count(row, "n_events") for row in given.values()),
+    )]  # fmt: skip
+
+
+def _levels(rows: Rows, analysis: str) -> dict[str, dict[str, Any]]:
+    return {row["term"]: row for row in rows
+            if row["analysis"] == analysis and row["subset"] == ALL}  # fmt: skip
+
+
+def _changed(rows: Rows) -> list[Caveat]:
+    effects = {
+        "ssa": "An analogue dims normal liver, so an unchanged lesion can score higher.",
+        "scanner": "Values of two scanners are not the same measure.",
+        "tracer": "Values of two tracers are not the same measure.",
+    }
+    found = []
+    for name, effect in effects.items():
+        row = _levels(rows, f"describe.{name}_changed").get("yes")
+        if changed := _count(row, "n_events"):
+            words = f"{_CHANGES[name][:1].upper()}{_CHANGES[name][1:]} changed"
+            text = f"In {changed} of {_count(row, 'n_patients')} with both recorded. {effect}"
+            found.append(Caveat(words, text, changed))
+    return found
+
+
+def _left_open(rows: Rows) -> list[Caveat]:
+    row = find(rows, "transition.proportion", "krenning", ALL, "undetermined")
+    if not (count := _count(row, "n_events")):
+        return []
+    text = f"In {_patients(count)} a range leaves the direction open; no side is taken."
+    return [Caveat("Scores given as a range", text, count)]
+
+
+def _unrecorded(rows: Rows) -> list[Caveat]:
+    known = {row["analysis"] for row in rows}
+    asked = {"interval_therapy": "other treatment between the scans"} | {
+        f"{name}_changed": f"a change of {words}" for name, words in _CHANGES.items()
+    }
+    missing = [words for name, words in asked.items() if f"describe.{name}" not in known]
+    if not missing:
+        return []
+    text = f"These data do not say anything on {_listed(missing)}, so none of it can be ruled out."
+    return [Caveat("Not recorded", text)]
+
+
+# Small tables of the page
+
+
+def flow_table(flow: pd.DataFrame, data: str = RECORDED) -> Table:
+    """Return `flow.csv` as a table: who is in which analysis, and why the others are not."""
+    lines: list[Row] = []
+    above = ""
+    for row in flow.to_dict("records"):
+        reason = "" if pd.isna(row["reason"]) else str(row["reason"])
+        step = _STEP_WORDS.get(row["step"], analysis_words(row["step"]))
+        cells = (str(int(row["n"])), str(int(row["n_lesions"])))
+        if row["step"] in ("recorded", "excluded", "included") or not reason:
+            lines.append(Row((f"{step}: {reason}" if reason else step, *cells)))
+            continue
+        if row["step"] != above:
+            lines.append(Row((step, "", ""), heading=True))
+            above = row["step"]
+        lines.append(Row((reason, *cells), indent=True))
+    return Table(
+        "flow", titled("Patients and lesions in each analysis", data),
+        ("Step", "Patients", "Lesions"), tuple(lines), data=data,
+    )  # fmt: skip
+
+
+def counted(frame: pd.DataFrame, name: str, title: str, data: str = RECORDED) -> Table:
+    """Return how often each rule of `problems.csv` or `repairs.csv` applied, never to whom."""
+    keys = ["severity", "rule"] if "severity" in frame else ["rule"]
+    sizes: Any = frame.groupby(keys, sort=True).size() if len(frame) else {}
+    lines = []
+    for key, count in sizes.items():
+        *severity, rule = key if isinstance(key, tuple) else (key,)
+        words = f"{': '.join([*severity, _check_words(rule)])}"
+        lines.append(Row((words[:1].upper() + words[1:], str(int(count)))))
+    return Table(name, titled(title, data), ("What", "How often"), tuple(lines), data=data)
+
+
+def _check_words(rule: str) -> str:
+    if rule.startswith("from_lesions_"):
+        return f"taken from the lesions (rule: {rule.removeprefix('from_lesions_')})"
+    return _CHECK_WORDS.get(rule, rule.replace("_", " "))
+
+
+def unanswered(statistics: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Return every question without an answer, in words, grouped by the reason why."""
+    groups: dict[str, list[str]] = {}
+    for row in records(statistics):
+        if row["status"] == "not_estimable":
+            questions = groups.setdefault(reason_words(row["reason"]), [])
+            if (question := _question(row)) not in questions:
+                questions.append(question)
+    return list(groups.items())
+
+
+def _question(row: Mapping[str, Any]) -> str:
+    analysis, term = row["analysis"], row["term"]
+    family, _, name = analysis.partition(".")
+    if family == "describe":
+        words = MEASURE_WORDS.get(name, analysis_words(analysis))
+        # Median and quartiles are missing together, and are one question.
+        detail = "" if term in ("median", "quartile_1", "quartile_3") else term
+    elif family == "model":
+        words = MODEL_WORDS.get(analysis, analysis_words(analysis))
+        detail = TERM_WORDS.get(term, term)
+    else:
+        known = CHANGE_WORDS.get((analysis, term))
+        words, detail = known or analysis_words(analysis), "" if known else term
+        if row["outcome"].startswith("lesion_"):
+            words = f"Lesions: {words}"
+    where = subset_words(row["subset"])
+    return f"{': '.join(filter(None, (words, detail)))} ({where})"
+
+
+def methods(statistics: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return which methods gave the intervals and P values, by question."""
+    found: dict[str, list[str]] = {}
+    for row in records(statistics):
+        names = [name for name in (row["interval_method"], row["p_method"]) if name]
+        if not names:
+            continue
+        key = (row["analysis"], row["term"])
+        words = MODEL_WORDS.get(row["analysis"]) or (
+            "Direction of change" if row["analysis"] == "transition.proportion"
+            else CHANGE_WORDS.get(key, analysis_words(row["analysis"]))
+        )  # fmt: skip
+        kept = found.setdefault(words, [])
+        kept += [name for name in names if name not in kept]
+    return [(words, "; ".join(names)) for words, names in found.items()]
+
+
+def source_notes(sources: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the files with the notes at their top; files with the same note stand together."""
+    groups: dict[str, dict[str, Any]] = {}
+    for row in sources.to_dict("records"):
+        note = "" if pd.isna(row["note"]) else str(row["note"])
+        group = groups.setdefault(note, {"note": note, "files": []})
+        kind = "synthetic" if row["synthetic"] == "yes" else "recorded"
+        group["files"].append(
+            f"{row['source']}, {row['table']}: {row['file']} ({int(row['rows'])} rows, {kind})"
+        )
+    return list(groups.values())
+
+
+def flattened(provenance: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Return nested settings as lines of a name and a text."""
+    lines: list[tuple[str, str]] = []
+    for key, value in provenance.items():
+        name = f"{above} / {key}" if above else str(key)
+        if isinstance(value, Mapping):
+            lines += flattened(value, name)
+        elif isinstance(value, list | tuple):
+            lines.append((name, ", ".join(map(str, value))))
+        else:
+            lines.append((name, str(value)))
+    return lines
+
+
+def criterion_words(criterion: Mapping[str, Any] | None) -> str:
+    """Return what `SSTR criterion met` means in this study."""
+    if not criterion:
+        return ""
+    where = _RULE_WORDS.get(str(criterion["rule"]), str(criterion["rule"]))
+    score = rounding.measure(float(criterion["threshold"]))
+    return (
+        f"a Krenning score of {score} or more {where}, "
+        "or of the patient where no lesion is scored at both scans"
+    )
+
+
+# The page
+
+
+def render(
+    template: str,
+    *,
+    study: str,
+    cut: str,
+    statistics: pd.DataFrame,
+    flow: pd.DataFrame,
+    sources: pd.DataFrame,
+    problems: pd.DataFrame,
+    repairs: pd.DataFrame,
+    tables: list[Table],
+    figures: list[Figure],
+    provenance: Mapping[str, Any],
+    criterion: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the whole page; it loads nothing from elsewhere.
+
+    Parameters
+    ----------
+    template : text of `workflow/report/summary.html.jinja`.
+    study, cut : names of the study and of the data cut.
+    statistics, flow, sources, problems, repairs : the result files of these names.
+    tables, figures : what the page shows, in order.
+    provenance : versions and inputs, may be nested.
+    criterion : `threshold` and `rule` of the config, to say what the criterion means.
+    """
+    data = data_kind(sources)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["typeset"] = lambda text: Markup(typeset(text))
+    return environment.from_string(template).render(
+        study=study,
+        cut=cut,
+        data_note=DATA_NOTES[data],
+        css=Markup(TABLE_CSS),
+        criterion=criterion_words(criterion),
+        answer=answer(statistics),
+        caveats=caveats(statistics),
+        cycles_note=CYCLES,
+        figures=[
+            {
+                "name": figure.name,
+                "title": titled(figure.title, data),
+                "uri": "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode("ascii"),
+                "caption": figure.caption,
+                "alt": figure.alt,
+            }
+            for figure in figures
+        ],
+        tables=[Markup(to_html(table)) for table in tables],
+        flow=Markup(to_html(flow_table(flow, data))),
+        problems=_counts_or_none(problems, "problems", "Problems found in the data", data),
+        repairs=_counts_or_none(repairs, "repairs", "Values not read as they were written", data),
+        unanswered=unanswered(statistics),
+        sources=source_notes(sources),
+        methods=methods(statistics),
+        provenance=flattened(provenance),
+    )
+
+
+def _counts_or_none(frame: pd.DataFrame, name: str, title: str, data: str) -> Markup | None:
+    return Markup(to_html(counted(frame, name, title, data))) if len(frame) else None

@@ -1,0 +1,312 @@
+"""What changed between the two scans, in each patient and lesion, and how often it did.
+
+Uptake gain is follow-up minus baseline in steps of the Krenning score. A score that is an interval
+makes the gain an interval; its direction is `undetermined` where the interval leaves it open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from captem import criterion, eligibility, limits, notation, paired, statistics
+
+STEPS = range(5)
+LEVEL = 0.95
+_ENDS = criterion.SCORES
+_WAYS = {"up": 1, "same": 0, "down": -1}
+
+
+def _changes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return scores, gain, direction and SUVmax ratio of rows with canonical score columns."""
+    scores = rows[list(_ENDS)].astype(float)
+    pre_low, pre_high, post_low, post_high = (scores[name] for name in _ENDS)
+    low, high = post_low - pre_high, post_high - pre_low
+    direction = np.select(
+        [low > 0, high < 0, (low == 0) & (high == 0), low.notna()],
+        ["up", "down", "same", "undetermined"],
+        default="",
+    )
+    before = rows["suvmax_pre"].astype(float)
+    return pd.DataFrame(
+        {
+            "krenning_pre": _cells(pre_low, pre_high),
+            "krenning_post": _cells(post_low, post_high),
+            "gain_low": low.astype("Int64"),
+            "gain_high": high.astype("Int64"),
+            "direction": pd.Series(direction, index=rows.index, dtype=object).replace("", None),
+            "suvmax_ratio": rows["suvmax_post"].astype(float) / before,
+        }
+    )
+
+
+def _cells(low: pd.Series, high: pd.Series) -> pd.Series:
+    texts = [notation.written(a, b) for a, b in zip(low, high, strict=True)]
+    return pd.Series([text or None for text in texts], index=low.index, dtype=object)
+
+
+def patient_transitions(
+    patients: pd.DataFrame, lesions: pd.DataFrame, threshold: float, rule: str
+) -> pd.DataFrame:
+    """Return `transitions.csv`: one row a patient, in the order of the patient table.
+
+    Parameters
+    ----------
+    patients, lesions : canonical tables.
+    threshold, rule : the SSTR criterion (see `captem.lesions`).
+    """
+    changes = _changes(patients)
+    status = criterion.status(patients, lesions, threshold, rule).loc[patients["patient_id"]]
+    status.index = patients.index
+    pre, post = status["criterion_pre"], status["criterion_post"]
+    known = pre.notna() & post.notna()
+    gained = pd.Series(np.where(pre.eq("no") & post.eq("yes"), "yes", "no"), index=patients.index)
+    # A patient who met the criterion before, or does not after, has not gained it either way.
+    known |= pre.eq("yes") | (post.eq("no") & status["scored"])
+    counts = lesions["patient_id"].value_counts()
+    return pd.DataFrame(
+        {
+            "patient_id": patients["patient_id"],
+            **changes[["krenning_pre", "krenning_post", "gain_low", "gain_high", "direction"]],
+            "criterion_pre": pre,
+            "criterion_post": post,
+            "criterion_gained": gained.astype(object).where(known, None),
+            "suvmax_ratio": changes["suvmax_ratio"],
+            "source": patients["source"],
+            "n_lesions": patients["patient_id"].map(counts).fillna(0).astype("Int64"),
+            "criterion_pre_low": status["krenning_pre_low"].astype("Int64"),
+            "criterion_pre_high": status["krenning_pre_high"].astype("Int64"),
+            "criterion_post_low": status["krenning_post_low"].astype("Int64"),
+            "criterion_post_high": status["krenning_post_high"].astype("Int64"),
+            "synthetic": patients["synthetic"],
+        }
+    )
+
+
+def lesion_transitions(lesions: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return `transitions/lesions.csv`: one row a lesion; only matched lesions are compared."""
+    changes = _changes(lesions)
+    status = lesions.get("lesion_status_post", pd.Series(None, index=lesions.index, dtype=object))
+    compared = status.isna() | status.eq("present")
+    derived = ["gain_low", "gain_high", "direction", "suvmax_ratio"]
+    for name in derived:
+        changes[name] = changes[name].where(compared, None)
+    ends = lesions[list(_ENDS)].astype(float)
+    return pd.DataFrame(
+        {
+            "patient_id": lesions["patient_id"],
+            "lesion_id": lesions["lesion_id"],
+            "lesion_site": lesions.get("lesion_site"),
+            **changes[["krenning_pre", "krenning_post", "gain_low", "gain_high", "direction"]],
+            "criterion_pre": criterion.met(ends[_ENDS[0]], ends[_ENDS[1]], threshold),
+            "criterion_post": criterion.met(ends[_ENDS[2]], ends[_ENDS[3]], threshold),
+            "suvmax_ratio": changes["suvmax_ratio"],
+            "lesion_status_post": status,
+            "source": lesions["source"],
+            "synthetic": lesions["synthetic"],
+        }
+    )
+
+
+def matrix(patients: pd.DataFrame) -> pd.DataFrame:
+    """Return the 5 x 5 transition matrix: rows baseline, columns follow-up.
+
+    A patient with interval scores is split evenly over the cells that these leave open; the columns
+    `split_0` to `split_4` hold how much of each cell comes from such patients. The split is for
+    showing only: no test uses it.
+    """
+    counts, split = np.zeros((5, 5)), np.zeros((5, 5))
+    scored = eligibility.analysed(patients, "transition")
+    for ends in scored[list(_ENDS)].astype(int).itertuples(index=False):
+        rows, columns = slice(ends[0], ends[1] + 1), slice(ends[2], ends[3] + 1)
+        cells = (ends[1] - ends[0] + 1) * (ends[3] - ends[2] + 1)
+        counts[rows, columns] += 1 / cells
+        if cells > 1:
+            split[rows, columns] += 1 / cells
+    table = pd.DataFrame(counts, columns=[str(step) for step in STEPS])
+    for step in STEPS:
+        table[f"split_{step}"] = split[:, step]
+    table.insert(0, "krenning_pre", list(STEPS))
+    return table
+
+
+def estimate(
+    patients: pd.DataFrame,
+    changes: pd.DataFrame,
+    lesion_changes: pd.DataFrame,
+    confirmatory: Sequence[str],
+) -> pd.DataFrame:
+    """Return the rows `transition.*` and `criterion.*` of `statistics.csv`.
+
+    Parameters
+    ----------
+    patients : canonical patient table.
+    changes, lesion_changes : `patient_transitions` and `lesion_transitions` of the same patients.
+    confirmatory : sources whose rows may claim what the plan says.
+    """
+    rows: list[dict[str, Any]] = []
+    for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
+        chosen = changes[mask]
+
+        def role(planned: str, subset: str = subset) -> str:
+            return statistics.role(planned, subset, patients["source"], confirmatory)
+
+        rows += _direction_rows(chosen, subset, role("secondary"))
+        rows += _criterion_rows(chosen, subset, role("secondary"))
+    rows += _lesion_rows(lesion_changes)
+    return statistics.frame(rows)
+
+
+def _direction_rows(changes: pd.DataFrame, subset: str, role: str) -> list[dict[str, Any]]:
+    direction = changes["direction"].dropna()
+    n = len(direction)
+    counts = {way: int(direction.eq(way).sum()) for way in (*_WAYS, "undetermined")}
+    rows: list[dict[str, Any]] = []
+    for way, count in counts.items():
+        rows += proportion_rows(
+            "transition.proportion", "krenning", subset, count, n, term=way, role=role
+        )
+    common: dict[str, Any] = {"role": role, "n_patients": n}
+    refusal = limits.too_few_pairs(n)
+    if refusal:
+        common |= statistics.not_estimable(refusal)
+    else:
+        still_open = [
+            _open_ways(low, high)
+            for low, high, way in zip(
+                changes["gain_low"], changes["gain_high"], changes["direction"], strict=True
+            )
+            if way == "undetermined"
+        ]
+        test = paired.sign_test((counts["up"], counts["down"]), still_open)
+        common |= _tested(test, "sign test, exact", limits.few_differences(n - counts["same"]))
+    rows.append(
+        statistics.row(
+            "transition.sign_test", "krenning", subset, "P of as many up as down", **common
+        )
+    )
+    return rows
+
+
+def _open_ways(low: int, high: int) -> frozenset[int]:
+    return frozenset(way for way in (1, 0, -1) if _reaches(way, low, high))
+
+
+def _reaches(way: int, low: int, high: int) -> bool:
+    return (way > 0 and high > 0) or (way < 0 and low < 0) or (way == 0 and low <= 0 <= high)
+
+
+def _tested(test: paired.PairedTest, method: str, caution: str) -> dict[str, Any]:
+    return {
+        "p_value": test.p_value,
+        "p_low": test.p_low,
+        "p_high": test.p_high,
+        "p_method": method,
+        "n_events": test.first + test.second,
+        "status": "unstable" if caution else "ok",
+        "reason": caution,
+    }
+
+
+def proportion_rows(
+    analysis: str, outcome: str, subset: str, count: int, n: int, *, term: str = "", role: str
+) -> list[dict[str, Any]]:
+    """Return a proportion with its Wilson interval, and beside it Clopper-Pearson's."""
+    methods = (("", "Wilson", paired.wilson), ("exact", "Clopper-Pearson", paired.clopper_pearson))
+    rows = []
+    for variant, name, interval in methods:
+        values: dict[str, Any] = {"n_patients": n, "n_events": count}
+        if refusal := limits.no_interval(n):
+            # One patient is described, and nothing is inferred from the description.
+            described = n > 0 and not variant
+            status = "unstable" if described else "not_estimable"
+            values |= {"status": status, "reason": refusal}
+            values |= {"estimate": count / n} if described else {"n_events": None}
+        else:
+            low, high = interval(count, n, LEVEL)
+            values |= {
+                "estimate": count / n,
+                "conf_low": low,
+                "conf_high": high,
+                "conf_level": LEVEL,
+                "interval_method": name,
+            }
+        rows.append(
+            statistics.row(
+                analysis, outcome, subset, "proportion", term=term, variant=variant, role=role,
+                **values,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _criterion_rows(changes: pd.DataFrame, subset: str, role: str) -> list[dict[str, Any]]:
+    scored = changes[changes[["criterion_pre_low", "criterion_post_low"]].notna().all(axis=1)]
+    pre, post = scored["criterion_pre"], scored["criterion_post"]
+    rows = proportion_rows(
+        "criterion.before", "criterion", subset, int(pre.eq("yes").sum()), int(pre.notna().sum()),
+        role="descriptive",
+    )  # fmt: skip
+    rows += proportion_rows(
+        "criterion.after", "criterion", subset, int(post.eq("yes").sum()), int(post.notna().sum()),
+        role="descriptive",
+    )  # fmt: skip
+    at_risk = pre.eq("no") & post.notna()
+    gained = int((at_risk & post.eq("yes")).sum())
+    rows += proportion_rows(
+        "criterion.gained", "criterion", subset, gained, int(at_risk.sum()), role=role
+    )
+    lost = int((pre.eq("yes") & post.eq("no")).sum())
+    still_open = [
+        _open_pair(before, after)
+        for before, after in zip(pre, post, strict=True)
+        if pd.isna(before) or pd.isna(after)
+    ]
+    refusal = limits.too_few_pairs(len(scored))
+    for variant, name, mid_p in (("", "McNemar, mid-P", True), ("exact", "McNemar, exact", False)):
+        values: dict[str, Any] = {"role": role, "n_patients": len(scored)}
+        if refusal:
+            values |= statistics.not_estimable(refusal)
+        else:
+            test = paired.mcnemar(gained, lost, still_open, mid_p=mid_p)
+            caution = limits.few_differences(gained + lost + len(still_open))
+            values |= _tested(test, name, caution)
+        rows.append(
+            statistics.row(
+                "criterion.mcnemar", "criterion", subset, "P of as many gained as lost",
+                variant=variant, **values,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _open_pair(before: Any, after: Any) -> frozenset[tuple[int, int]]:
+    pre = ("yes", "no") if pd.isna(before) else (before,)
+    post = ("yes", "no") if pd.isna(after) else (after,)
+    return frozenset((int((a, b) == ("no", "yes")), int((a, b) == ("yes", "no")))
+                     for a in pre for b in post)  # fmt: skip
+
+
+def _lesion_rows(lesion_changes: pd.DataFrame) -> list[dict[str, Any]]:
+    compared = lesion_changes[lesion_changes["direction"].notna()]
+    n = len(compared)
+    rows = []
+    for way in (*_WAYS, "undetermined"):
+        count = int(compared["direction"].eq(way).sum())
+        values: dict[str, Any] = {
+            "n_patients": compared["patient_id"].nunique(),
+            "n_lesions": n,
+            "n_events": count,
+        }
+        # Lesions of one patient are not independent, so the share has no interval here.
+        values |= {"estimate": count / n} if n else statistics.not_estimable("no matched lesion")
+        rows.append(
+            statistics.row(
+                "transition.proportion", "lesion_krenning", statistics.ALL, "proportion",
+                term=way, **values,
+            )
+        )  # fmt: skip
+    return rows

@@ -1,0 +1,18 @@
+"""Draw each patient's score before and after."""
+
+from typing import TYPE_CHECKING
+
+from captem import origin
+from captem.figures import export, paired_slopes
+from captem.files import read_frame, write_frame
+from captem.running import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    drawn = paired_slopes.data(read_frame(snakemake.input.transitions, text=paired_slopes.TEXT))
+    figure = paired_slopes.figure(drawn, snakemake.params.threshold, synthetic)
+    export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
+    write_frame(snakemake.output.csv, origin.marked(drawn, synthetic))

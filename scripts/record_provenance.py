@@ -1,0 +1,20 @@
+"""Record what the results were made from."""
+
+from typing import TYPE_CHECKING
+
+from captem import provenance
+from captem.files import write_json
+from captem.running import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    found = provenance.record(
+        snakemake.params.config,
+        snakemake.input.sources,
+        snakemake.input.code,
+        snakemake.input.pyproject,
+        snakemake.input.lock,
+    )
+    write_json(snakemake.output[0], found)

@@ -1,0 +1,38 @@
+"""Render summary.html, the page for readers."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captem import captions, origin, problems, tables
+from captem.files import read_frame, write_text
+from captem.running import logged
+from captem.summary import Figure, render
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    sources = read_frame(snakemake.input.sources)
+    statistics = read_frame(snakemake.input.statistics)
+    figures = []
+    for name, title in snakemake.params.figures.items():
+        text = Path(snakemake.input[f"{name}_txt"]).read_text(encoding="utf-8")
+        svg = Path(snakemake.input[f"{name}_svg"]).read_bytes()
+        figures.append(Figure(name, title, svg, *captions.split(text)))
+    page = render(
+        Path(snakemake.input.template).read_text(encoding="utf-8"),
+        study=snakemake.params.study,
+        cut=snakemake.params.cut,
+        statistics=statistics,
+        flow=read_frame(snakemake.input.flow),
+        sources=sources,
+        problems=read_frame(snakemake.input.problems, text=problems.COLUMNS),
+        repairs=read_frame(snakemake.input.repairs, text=("row", "written", "read")),
+        tables=tables.all_tables(
+            statistics, read_frame(snakemake.input.matrix), origin.is_synthetic(sources)
+        ),
+        figures=figures,
+        provenance=json.loads(Path(snakemake.input.provenance).read_text(encoding="utf-8")),
+    )
+    write_text(snakemake.output[0], page)

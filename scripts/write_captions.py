@@ -1,0 +1,28 @@
+"""Write caption and alt text of every figure, with the numbers of this study."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captem import captions, origin
+from captem.files import read_frame, write_text
+from captem.lesions import RULE_WORDS
+from captem.running import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    statistics = read_frame(snakemake.input.statistics)
+    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    criterion = snakemake.params.criterion
+    for name in snakemake.params.figures:
+        template = Path(snakemake.input[name]).read_text(encoding="utf-8")
+        text = captions.render(
+            name,
+            template,
+            statistics,
+            synthetic,
+            threshold=criterion["threshold"],
+            rule_words=RULE_WORDS[criterion["rule"]],
+        )
+        write_text(snakemake.output[name], text)

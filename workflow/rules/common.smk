@@ -1,0 +1,197 @@
+"""
+Settings of the study, and what rules need to name their inputs. No rules here.
+
+REQUIRED INPUTS:
+    config: from --configfile, --config or a `module:` statement; the example study where none is given
+OUTPUTS:
+    SETTINGS: the resolved settings; RESULTS: where they lead; functions for inputs and handlers
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+# The modules that the Snakefile itself uses; source_path() also brings them here from a remote clone.
+for _name in ("__init__", "errors", "imports", "config", "problems"):
+    _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
+sys.path.insert(0, str(_module.parent.parent))
+
+from captem import problems as captem_problems
+from captem.config import resolve
+from captem.errors import CaptemError
+from captem.imports import module_files
+
+
+def read_yaml(path):
+    """Return the content of a YAML file beside this workflow."""
+    return yaml.safe_load(Path(workflow.source_path(path)).read_text(encoding="utf-8"))
+
+
+def resolved_settings():
+    """Return the settings; the example's only where the user has not given a study.
+
+    `configfile:` would not do: Snakemake merges a user's file into it, and the user's study would
+    silently inherit the example's settings.
+    """
+    given = dict(config)
+    if not workflow.config_settings.configfiles and "sources" not in given:
+        given = read_yaml("../../config/config.yaml") | given
+        for source in given["sources"]:
+            for table in ("patients", "lesions"):
+                if not Path(source[table]).exists():
+                    source[table] = str(workflow.source_path(f"../../{source[table]}"))
+    try:
+        return resolve(given, read_yaml("../schemas/config.schema.yaml"))
+    except CaptemError as error:
+        raise WorkflowError(str(error)) from None
+
+
+SETTINGS = resolved_settings()
+config.update(SETTINGS)
+RESULTS = f"results/{SETTINGS['study']}"
+SOURCE_FILES = [
+    source[table]
+    for source in SETTINGS["sources"]
+    for table in ("patients", "lesions")
+    if table in source
+]
+LOCK = workflow.source_path("../../requirements.lock")
+FIGURES = {
+    "transition_matrix": "From which score to which?",
+    "paired_slopes": "What happened in each patient?",
+    "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
+    "forest": "What do the models say?",
+}
+TABLES = ("characteristics", "transition_matrix", "transitions", "models")
+
+
+def read_source(path):
+    """Return the text of a file under scripts/, or None where there is none."""
+    try:
+        return Path(workflow.source_path(f"../../scripts/{path}")).read_text(
+            encoding="utf-8"
+        )
+    except (OSError, WorkflowError):
+        return None
+
+
+def needs(script):
+    """Return what a script's result depends on beside its data: its modules, and the versions."""
+    modules = module_files(script, read_source)
+    return [workflow.source_path(f"../../scripts/{path}") for path in modules] + [LOCK]
+
+
+def existing_sources(wildcards):
+    """Return the source files that are there; a missing one is a line of problems.csv."""
+    return [local(path) for path in SOURCE_FILES if Path(path).is_file()]
+
+
+def caption_file(name):
+    """Return where the caption of a figure will be, for Snakemake's report to read it."""
+    path = f"{RESULTS}/figures/{name}.txt"
+    return str(Path(workflow.modifier.modify_path(path)).absolute())
+
+
+def figure_files(name, category):
+    """Return the outputs of a rule that draws a figure; the svg goes into the report."""
+    stem = f"{RESULTS}/figures/{name}"
+    labels = {"figure": name.replace("_", " ")}
+    shown = report(
+        f"{stem}.svg", caption=caption_file(name), category=category, labels=labels
+    )
+    rest = {kind: f"{stem}.{kind}" for kind in ("pdf", "png", "tiff", "csv")}
+    return rest | {"svg": shown}
+
+
+def table_files():
+    """Return the outputs of the rule that makes the tables; the html goes into the report."""
+    files = {}
+    for name in TABLES:
+        stem = f"{RESULTS}/tables/{name}"
+        files |= {f"{name}_{kind}": f"{stem}.{kind}" for kind in ("csv", "docx")}
+        files[f"{name}_html"] = report(
+            f"{stem}.html",
+            caption="../report/tables.rst",
+            category="4 Tables",
+            labels={"table": name.replace("_", " ")},
+        )
+    return files
+
+
+def report_contents():
+    """Return all that report.html shows, and what summary.html is made with."""
+    figures = [
+        f"{RESULTS}/figures/{name}.{kind}"
+        for name in FIGURES
+        for kind in ("svg", "txt")
+    ]
+    tables = [f"{RESULTS}/tables/{name}.html" for name in TABLES]
+    return [*figures, *tables, f"{RESULTS}/summary.html", f"{RESULTS}/provenance.json"]
+
+
+def say_where_results_are():
+    """Write report.html when all that it shows is there, and say where to look first."""
+    found = captem_problems.read(f"{RESULTS}/cohort/problems.csv")
+    if found:
+        print(captem_problems.as_text(found), file=sys.stderr)
+        print(f"All of them: {RESULTS}/cohort/problems.csv", file=sys.stderr)
+    if not all(Path(path).is_file() for path in report_contents()):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "settings.yaml"
+        settings.write_text(yaml.safe_dump(SETTINGS), encoding="utf-8")
+        made = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "snakemake",
+                "report",
+                "--report",
+                f"{RESULTS}/report.html",
+            ]
+            + [
+                "--snakefile",
+                str(workflow.main_snakefile),
+                "--directory",
+                str(Path.cwd()),
+            ]
+            + ["--configfile", str(settings), "--cores", "1", "--nolock"],
+            capture_output=True,
+            text=True,
+        )
+    if made.returncode:
+        tail = "\n".join(made.stderr.strip().splitlines()[-5:])
+        print(f"report.html could not be written:\n{tail}", file=sys.stderr)
+    print(f"Read this first: {RESULTS}/summary.html", file=sys.stderr)
+
+
+def say_what_went_wrong(log):
+    """Print what is wrong in words as the last thing: the data's problems, or the failed log's end."""
+    gate = Path(f"{RESULTS}/logs/check_cohort.log")
+    found = (
+        captem_problems.read(f"{RESULTS}/cohort/problems.csv") if gate.is_file() else []
+    )
+    stopping = captem_problems.stopping(found, SETTINGS["on_problem"])
+    if stopping:
+        print(
+            f"\nThe data of study {SETTINGS['study']} have problems:", file=sys.stderr
+        )
+        print(captem_problems.as_text(stopping), file=sys.stderr)
+        print(
+            f"All of them: {RESULTS}/cohort/problems.csv. Results made before are unchanged.",
+            file=sys.stderr,
+        )
+        return
+    logs = sorted(
+        Path(f"{RESULTS}/logs").glob("*.log"), key=lambda path: path.stat().st_mtime
+    )
+    failed = [path for path in logs if path.stat().st_size]
+    if failed:
+        tail = "\n".join(
+            failed[-1].read_text(encoding="utf-8").strip().splitlines()[-3:]
+        )
+        print(f"\nWhat went wrong, from {failed[-1]}:\n{tail}", file=sys.stderr)

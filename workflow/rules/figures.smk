@@ -1,0 +1,112 @@
+"""
+Figures: each answers one question, drawn from the results.
+
+REQUIRED INPUTS:
+    cohort/patients.csv, sources.csv, transitions/transitions.csv, matrix.csv, statistics.csv
+OUTPUTS:
+    figures/<name>.pdf, svg, png, tiff, csv: the figure, and the data that are drawn
+    figures/<name>.txt: its caption and alt text
+"""
+
+
+rule draw_transition_matrix:
+    input:
+        matrix=f"{RESULTS}/transitions/matrix.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_transition_matrix.py"),
+    output:
+        **figure_files("transition_matrix", "1 Transitions"),
+    log:
+        f"{RESULTS}/logs/draw_transition_matrix.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing the transition matrix."
+    script:
+        "../../scripts/draw_transition_matrix.py"
+
+
+rule draw_paired_slopes:
+    input:
+        transitions=f"{RESULTS}/transitions/transitions.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_paired_slopes.py"),
+    output:
+        **figure_files("paired_slopes", "1 Transitions"),
+    log:
+        f"{RESULTS}/logs/draw_paired_slopes.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        threshold=SETTINGS["criterion"]["threshold"],
+    message:
+        "Drawing each patient's score before and after."
+    script:
+        "../../scripts/draw_paired_slopes.py"
+
+
+rule draw_gain_by_mib1:
+    input:
+        transitions=f"{RESULTS}/transitions/transitions.csv",
+        patients=f"{RESULTS}/cohort/patients.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_gain_by_mib1.py"),
+    output:
+        **figure_files("gain_by_mib1", "2 Uptake gain"),
+    log:
+        f"{RESULTS}/logs/draw_gain_by_mib1.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        mib1_floor=SETTINGS["mib1_floor"],
+    message:
+        "Drawing uptake gain against MIB1."
+    script:
+        "../../scripts/draw_gain_by_mib1.py"
+
+
+rule draw_forest:
+    input:
+        statistics=f"{RESULTS}/statistics.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_forest.py"),
+    output:
+        **figure_files("forest", "3 Models"),
+    log:
+        f"{RESULTS}/logs/draw_forest.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing the terms of the models."
+    script:
+        "../../scripts/draw_forest.py"
+
+
+rule write_captions:
+    input:
+        **{name: workflow.source_path(f"../report/{name}.rst") for name in FIGURES},
+        statistics=f"{RESULTS}/statistics.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("write_captions.py"),
+    output:
+        **{name: f"{RESULTS}/figures/{name}.txt" for name in FIGURES},
+    log:
+        f"{RESULTS}/logs/write_captions.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        figures=list(FIGURES),
+        criterion=SETTINGS["criterion"],
+    message:
+        "Writing the captions."
+    script:
+        "../../scripts/write_captions.py"
+
+
+rule figures:
+    input:
+        [
+            f"{RESULTS}/figures/{name}.{kind}"
+            for name in FIGURES
+            for kind in ("pdf", "svg", "png", "tiff", "csv", "txt")
+        ],

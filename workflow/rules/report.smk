@@ -1,0 +1,76 @@
+"""
+Report: the page for readers, and what the results were made from.
+
+REQUIRED INPUTS:
+    all figures and tables, statistics.csv, the cohort's flow, problems, repairs and sources
+OUTPUTS:
+    summary.html: one self-contained page
+    provenance.json: inputs, settings, code and versions
+    report.html is Snakemake's own, written by the onsuccess handler of the Snakefile
+"""
+
+
+rule record_provenance:
+    input:
+        # Past the gate only: a record of data that were refused would not be of these results.
+        released=f"{RESULTS}/cohort/patients.csv",
+        sources=existing_sources,
+        pyproject=workflow.source_path("../../pyproject.toml"),
+        lock=LOCK,
+        code=sorted(
+            set(
+                needs("render_summary.py")
+                + needs("ingest_cohort.py")
+                + needs("fit_models.py")
+            )
+        ),
+    output:
+        f"{RESULTS}/provenance.json",
+    log:
+        f"{RESULTS}/logs/record_provenance.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        config=SETTINGS,
+    message:
+        "Recording what the results were made from."
+    script:
+        "../../scripts/record_provenance.py"
+
+
+rule render_summary:
+    input:
+        **{f"{name}_svg": f"{RESULTS}/figures/{name}.svg" for name in FIGURES},
+        **{f"{name}_txt": f"{RESULTS}/figures/{name}.txt" for name in FIGURES},
+        template=workflow.source_path("../report/summary.html.jinja"),
+        statistics=f"{RESULTS}/statistics.csv",
+        matrix=f"{RESULTS}/transitions/matrix.csv",
+        flow=f"{RESULTS}/cohort/flow.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        problems=f"{RESULTS}/cohort/problems.csv",
+        repairs=f"{RESULTS}/cohort/repairs.csv",
+        provenance=f"{RESULTS}/provenance.json",
+        code=needs("render_summary.py"),
+    output:
+        report(
+            f"{RESULTS}/summary.html", category="5 Summary", labels={"page": "summary"}
+        ),
+    log:
+        f"{RESULTS}/logs/render_summary.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        study=SETTINGS["study"],
+        cut=SETTINGS["cut"],
+        figures=FIGURES,
+    message:
+        "Rendering the page for readers."
+    script:
+        "../../scripts/render_summary.py"
+
+
+rule report:
+    input:
+        report_contents(),
+        rules.figures.input,
+        rules.tables.input,

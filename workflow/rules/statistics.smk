@@ -1,0 +1,33 @@
+"""
+Statistics: one table of all that any figure, table or sentence shows.
+
+REQUIRED INPUTS:
+    statistics.csv of each chapter
+OUTPUTS:
+    statistics.csv
+"""
+
+
+rule collect_statistics:
+    input:
+        parts=[
+            f"{RESULTS}/cohort/statistics.csv",
+            f"{RESULTS}/transitions/statistics.csv",
+            f"{RESULTS}/models/statistics.csv",
+        ],
+        code=needs("collect_statistics.py"),
+    output:
+        f"{RESULTS}/statistics.csv",
+    log:
+        f"{RESULTS}/logs/collect_statistics.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Collecting the statistics."
+    script:
+        "../../scripts/collect_statistics.py"
+
+
+rule statistics:
+    input:
+        rules.collect_statistics.output,
