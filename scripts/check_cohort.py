@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from captem import problems
-from captem.errors import CaptemError
-from captem.files import write_text
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import problems
+    from captem.errors import CaptemError
+    from captem.files import write_text
+
     found = problems.read(snakemake.input.problems)
     if stopping := problems.stopping(found, snakemake.params.on_problem):
         raise CaptemError(problems.as_text(stopping))

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from captem import transitions
-from captem.files import read_frame, write_frame
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import transitions
+    from captem.files import read_frame, write_frame
+
     patients = read_frame(snakemake.input.patients)
     lesions = read_frame(snakemake.input.lesions)
     threshold, rule = snakemake.params.criterion["threshold"], snakemake.params.criterion["rule"]

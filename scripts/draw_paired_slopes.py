@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from captem import origin
-from captem.figures import export, paired_slopes
-from captem.files import read_frame, write_frame
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import origin
+    from captem.figures import export, paired_slopes
+    from captem.files import read_frame, write_frame
+
     synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
     drawn = paired_slopes.data(read_frame(snakemake.input.transitions, text=paired_slopes.TEXT))
     figure = paired_slopes.figure(drawn, snakemake.params.threshold, synthetic)

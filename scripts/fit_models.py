@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from captem import models
-from captem.files import read_frame, write_frame, write_json
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import models
+    from captem.files import read_frame, write_frame, write_json
+
     rows, records = models.estimate(
         read_frame(snakemake.input.patients),
         snakemake.params.confirmatory_sources,

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from captem.cohort import Source, ingest
-from captem.files import write_frame
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem.cohort import Source, ingest
+    from captem.files import write_frame
+
     criterion = snakemake.params.criterion
     cohort = ingest(
         [Source(**source) for source in snakemake.params.sources],

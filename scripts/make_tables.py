@@ -2,17 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from captem import origin, table_formats, tables
-from captem.files import read_frame, write_bytes, write_text
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    from captem import table_formats, tables
+    from captem.files import read_frame, write_bytes, write_text
+
     made = tables.all_tables(
-        read_frame(snakemake.input.statistics), read_frame(snakemake.input.matrix), synthetic
+        read_frame(snakemake.input.statistics),
+        read_frame(snakemake.input.matrix),
+        read_frame(snakemake.input.sources),
     )
     for table in made:
         write_text(snakemake.output[f"{table.name}_csv"], table_formats.to_csv(table))

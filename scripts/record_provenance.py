@@ -2,18 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from captem import provenance
-from captem.files import write_json
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import provenance
+    from captem.files import write_json
+
     found = provenance.record(
         snakemake.params.config,
         snakemake.input.sources,
-        snakemake.input.code,
+        snakemake.input.all_code,
         snakemake.input.pyproject,
         snakemake.input.lock,
     )

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captem.files import write_bytes
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem.files import write_bytes
+
     for name, path in snakemake.output.items():
         write_bytes(path, Path(snakemake.input[name]).read_bytes())

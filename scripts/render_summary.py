@@ -4,15 +4,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captem import captions, origin, problems, tables
-from captem.files import read_frame, write_text
 from captem.running import logged
-from captem.summary import Figure, render
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import captions, problems, tables
+    from captem.files import read_frame, write_text
+    from captem.summary import Figure, render
+
     sources = read_frame(snakemake.input.sources)
     statistics = read_frame(snakemake.input.statistics)
     figures = []
@@ -29,9 +30,7 @@ with logged(snakemake.log[0]):
         sources=sources,
         problems=read_frame(snakemake.input.problems, text=problems.COLUMNS),
         repairs=read_frame(snakemake.input.repairs, text=("row", "written", "read")),
-        tables=tables.all_tables(
-            statistics, read_frame(snakemake.input.matrix), origin.is_synthetic(sources)
-        ),
+        tables=tables.all_tables(statistics, read_frame(snakemake.input.matrix), sources),
         figures=figures,
         provenance=json.loads(Path(snakemake.input.provenance).read_text(encoding="utf-8")),
     )

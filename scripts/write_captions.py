@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captem import captions, origin
-from captem.files import read_frame, write_text
-from captem.lesions import RULE_WORDS
 from captem.running import logged
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
+    from captem import captions, origin
+    from captem.files import read_frame, write_text
+    from captem.lesions import RULE_WORDS
+
     statistics = read_frame(snakemake.input.statistics)
     synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
     criterion = snakemake.params.criterion

@@ -318,6 +318,23 @@ def test_quasi_complete_separation_names_only_the_receding_column():
     )
 
 
+def test_the_finite_bound_of_a_receding_coefficient_is_found_from_afar():
+    low, high = np.array([2, 0, 2, 2, 2, 1]), np.array([3, 0, 3, 2, 3, 1])
+    x = np.array([[-2, 0], [3, 1], [2, 1], [0, 0], [-1, 1], [1, 0.0]])
+    fit = ordinal.fit(low, high, x)
+    bound, infinite = ordinal.profile_interval(fit, 1)
+    assert infinite == np.inf
+
+    def negative(v):
+        if v[1] <= v[0]:
+            return np.inf
+        cuts = {0: v[0], 1: v[1], 2: np.inf}
+        return -direct_loglik(low, high, x, cuts, np.array([v[2], bound]))
+
+    found = minimize(negative, [0, 1, 0], method="Nelder-Mead", options={"fatol": 1e-12})
+    assert 2 * (fit.loglik + found.fun) == pytest.approx(CHI2_95, abs=1e-6)
+
+
 @properties
 @given(cohorts(columns=(1, 1)))
 def test_separation_by_one_predictor_is_an_order_relation(data):
@@ -504,6 +521,23 @@ def test_a_category_held_only_by_intervals_may_empty_at_the_maximum(weights):
     assert -fit.loglik == pytest.approx(best, abs=2e-3)
     # Karush-Kuhn-Tucker at an empty middle, where the shares are (a + c)/n and (b + d)/n.
     assert fit.collapsed == ((1,) if c / (a + c) + d / (b + d) <= 1 else ())
+
+
+def test_a_category_emptied_on_the_way_is_refilled_at_the_maximum():
+    low, high = np.array([0, 2, 0, 3, 2, 1]), np.array([1, 3, 1, 3, 3, 2])
+    x = np.array([[2], [3], [3], [1], [-1], [3.0]])
+    fit = ordinal.fit(low, high, x)
+    assert fit.converged
+    assert fit.categories == ((1, 1), (2, 2), (3, 3))
+
+    def negative(v):
+        if v[1] < v[0]:
+            return np.inf
+        return -direct_loglik(low, high, x, {0: -np.inf, 1: v[0], 2: v[1]}, v[2:])
+
+    options = {"fatol": 1e-12, "xatol": 1e-8, "maxiter": 4000}
+    found = minimize(negative, [0, 0.5, 0], method="Nelder-Mead", options=options)
+    assert fit.loglik == pytest.approx(-found.fun, abs=1e-8)
 
 
 def test_scores_that_share_every_category_have_no_threshold():

@@ -20,9 +20,10 @@ _POLL_SECONDS = 0.3
 def logged(log: str | Path) -> Iterator[None]:
     """Send stdout and stderr of the whole process to `log`; end with 1 and a sentence on failure.
 
-    Snakemake's `log:` redirects nothing by itself. The file descriptors are redirected, so that
-    output of compiled libraries is held too. A `CaptemError` is logged as its message, anything
-    else as its traceback; in both cases the last line of the log says what went wrong.
+    Snakemake's `log:` redirects nothing by itself. A script imports the rest of the package inside
+    the block, so that the log holds a failing import as well. The file descriptors are redirected,
+    so that output of compiled libraries is held too. A `CaptemError` is logged as its message,
+    anything else as its traceback; in both cases the last line says what went wrong.
     """
     _die_with_parent()
     with Path(log).open("w", encoding="utf-8") as stream:

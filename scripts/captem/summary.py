@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,7 @@ _CHECK_WORDS = {
     "not_readable": "cell that could not be read",
     "out_of_range": "value outside what is allowed",
 }
+_SVG_WIDTH = re.compile(rb'<svg[^>]*?\bwidth="([0-9.]+)pt"')
 _CHANGES = {"ssa": "somatostatin analogue", "scanner": "scanner", "tracer": "tracer"}
 
 
@@ -117,6 +119,10 @@ def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 # The answer
 
 
@@ -135,7 +141,7 @@ def answer(statistics: pd.DataFrame) -> list[str]:
                 "Nothing can be inferred from one patient about others."]  # fmt: skip
     said = [
         f"Of {_patients(included)}, {scored} were scanned again and scored at both scans. "
-        f"{_directions(rows, ALL)}",
+        f"{_begun(_directions(rows, ALL))}",
         _criterion(rows, ALL),
         _mib1(rows, ALL),
     ]
@@ -167,8 +173,7 @@ def _directions(rows: Rows, subset: str) -> str:
     ]
     if open_scores := _count(found["undetermined"], "n_events"):
         parts.append(f"in {open_scores} the scores leave it open")
-    text = _listed(parts)
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{_listed(parts)}."
 
 
 def _criterion(rows: Rows, subset: str) -> str:
@@ -189,7 +194,7 @@ def _mib1(rows: Rows, subset: str) -> str:
     if row["status"] == "not_estimable":
         return (
             "Whether a higher MIB1 index goes with a higher score at follow-up cannot be answered "
-            f"from these data: {reason_words(row['reason'])}."
+            "from these data; why stands under the questions without an answer."
         )
     low, high = row["conf_low"], row["conf_high"]
     known = low > 1 or high < 1
@@ -202,6 +207,8 @@ def _mib1(rows: Rows, subset: str) -> str:
     level, caution = rounding.level(row["conf_level"]), ""
     if row["status"] == "unstable":
         caution = " This rests on too few patients to be firm."
+    elif row["role"] == "exploratory":
+        caution = " This is exploratory."
     return (
         f"{found}: for each doubling of MIB1 index the odds of a higher score were "
         f"{rounding.number(row['estimate'])} times as large "
@@ -342,7 +349,7 @@ def _changed(rows: Rows) -> list[Caveat]:
     for name, effect in effects.items():
         row = _levels(rows, f"describe.{name}_changed").get("yes")
         if changed := _count(row, "n_events"):
-            words = f"{_CHANGES[name][:1].upper()}{_CHANGES[name][1:]} changed"
+            words = f"{_begun(_CHANGES[name])} changed"
             text = f"In {changed} of {_count(row, 'n_patients')} with both recorded. {effect}"
             found.append(Caveat(words, text, changed))
     return found
@@ -399,8 +406,8 @@ def counted(frame: pd.DataFrame, name: str, title: str, data: str = RECORDED) ->
     lines = []
     for key, count in sizes.items():
         *severity, rule = key if isinstance(key, tuple) else (key,)
-        words = f"{': '.join([*severity, _check_words(rule)])}"
-        lines.append(Row((words[:1].upper() + words[1:], str(int(count)))))
+        words = ": ".join([*severity, _check_words(rule)])
+        lines.append(Row((_begun(words), str(int(count)))))
     return Table(name, titled(title, data), ("What", "How often"), tuple(lines), data=data)
 
 
@@ -539,16 +546,7 @@ def render(
         answer=answer(statistics),
         caveats=caveats(statistics),
         cycles_note=CYCLES,
-        figures=[
-            {
-                "name": figure.name,
-                "title": titled(figure.title, data),
-                "uri": "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode("ascii"),
-                "caption": figure.caption,
-                "alt": figure.alt,
-            }
-            for figure in figures
-        ],
+        figures=[_shown(figure, data) for figure in figures],
         tables=[Markup(to_html(table)) for table in tables],
         flow=Markup(to_html(flow_table(flow, data))),
         problems=_counts_or_none(problems, "problems", "Problems found in the data", data),
@@ -558,6 +556,18 @@ def render(
         methods=methods(statistics),
         provenance=flattened(provenance),
     )
+
+
+def _shown(figure: Figure, data: str) -> dict[str, str]:
+    width = _SVG_WIDTH.search(figure.svg)
+    return {
+        "name": figure.name,
+        "title": titled(figure.title, data),
+        "uri": "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode("ascii"),
+        "width": f"{width.group(1).decode()}pt" if width else "100%",
+        "caption": figure.caption,
+        "alt": figure.alt,
+    }
 
 
 def _counts_or_none(frame: pd.DataFrame, name: str, title: str, data: str) -> Markup | None:

@@ -82,16 +82,19 @@ TABLE_CSS = """\
 .table th:first-child { padding-left: .3rem; min-width: 11rem; }
 .table tbody th { font-weight: 400; }
 .table tbody th.group { font-weight: 600; padding-top: .7rem; }
+.table th.group span { display: inline-block; position: sticky; left: .3rem; max-width: 86vw; }
+.table td.left { min-width: 7.5rem; }
+.table caption { max-width: calc(100vw - 2.5rem); }
 .table tbody th.indent { padding-left: 1.4rem; }
 .table tr.unstable, .table tr.not_estimable { color: #595959; font-style: italic; }
 .table tr.unstable td, .table tr.not_estimable td,
 .table tr.unstable th, .table tr.not_estimable th { background: #f4f1ea; }
-.table sup, .table sub { font-size: .75em; line-height: 0; }
 .table sup a { color: inherit; padding: 0 .15em; }
 .table .notes { font-size: .82rem; color: #404040; margin-top: .5rem; max-width: 52rem; }
 .table .notes p { margin: .15rem 0; }
 """
 _PAGE_CSS = """\
+sup, sub { font-size: .75em; line-height: 0; }
 body { font: 16px/1.5 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif;
   color: #1a1a1a; background: #fff; margin: 1.5rem; }
 """
@@ -147,7 +150,7 @@ def _row(table: Table, row: Row) -> str:
     if row.heading:
         return (
             f'<tr><th scope="rowgroup" class="group left" colspan="{len(table.columns)}">'
-            f"{typeset(row.cells[0], table.name)}</th></tr>"
+            f"<span>{typeset(row.cells[0], table.name)}</span></th></tr>"
         )
     head = _classes("left", "indent" if row.indent else "")
     cells = "".join(

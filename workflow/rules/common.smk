@@ -66,6 +66,7 @@ FIGURES = {
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "forest": "What do the models say?",
 }
+CODE = set()  # grows with each rule; what a run's provenance is hashed over
 TABLES = ("characteristics", "transition_matrix", "transitions", "models")
 
 
@@ -82,7 +83,13 @@ def read_source(path):
 def needs(script):
     """Return what a script's result depends on beside its data: its modules, and the versions."""
     modules = module_files(script, read_source)
+    CODE.update({script, *modules})
     return [workflow.source_path(f"../../scripts/{path}") for path in modules] + [LOCK]
+
+
+def all_code():
+    """Return the scripts and modules of all rules that were defined so far."""
+    return [workflow.source_path(f"../../scripts/{path}") for path in sorted(CODE)]
 
 
 def existing_sources(wildcards):

@@ -10,34 +10,6 @@ OUTPUTS:
 """
 
 
-rule record_provenance:
-    input:
-        # Past the gate only: a record of data that were refused would not be of these results.
-        released=f"{RESULTS}/cohort/patients.csv",
-        sources=existing_sources,
-        pyproject=workflow.source_path("../../pyproject.toml"),
-        lock=LOCK,
-        code=sorted(
-            set(
-                needs("render_summary.py")
-                + needs("ingest_cohort.py")
-                + needs("fit_models.py")
-            )
-        ),
-    output:
-        f"{RESULTS}/provenance.json",
-    log:
-        f"{RESULTS}/logs/record_provenance.log",
-    conda:
-        "../envs/analysis.yaml"
-    params:
-        config=SETTINGS,
-    message:
-        "Recording what the results were made from."
-    script:
-        "../../scripts/record_provenance.py"
-
-
 rule render_summary:
     input:
         **{f"{name}_svg": f"{RESULTS}/figures/{name}.svg" for name in FIGURES},
@@ -67,6 +39,30 @@ rule render_summary:
         "Rendering the page for readers."
     script:
         "../../scripts/render_summary.py"
+
+
+# The last rule with a script, so that it knows the code of all others.
+rule record_provenance:
+    input:
+        # Past the gate only: a record of data that were refused would not be of these results.
+        released=f"{RESULTS}/cohort/patients.csv",
+        sources=existing_sources,
+        pyproject=workflow.source_path("../../pyproject.toml"),
+        lock=LOCK,
+        code=needs("record_provenance.py"),
+        all_code=all_code(),
+    output:
+        f"{RESULTS}/provenance.json",
+    log:
+        f"{RESULTS}/logs/record_provenance.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        config=SETTINGS,
+    message:
+        "Recording what the results were made from."
+    script:
+        "../../scripts/record_provenance.py"
 
 
 rule report:

@@ -29,7 +29,7 @@ INK = "#222222"
 FAINT = "#666666"
 SYNTHETIC = "Synthetic data"
 
-RC: dict[str, Any] = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     # The first is what matplotlib ships, so that a figure looks the same on every machine.
     "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
