@@ -1,8 +1,8 @@
 """captem: somatostatin-receptor uptake before and after CAPTEM, from a cohort table to a paper.
 
-    snakemake --cores 2                               the example study
-    snakemake --cores 2 --configfile my_study.yaml    yours
-    snakemake --cores 2 --configfile my_study.yaml check    only read and check its tables
+    snakemake --cores 2                                     the example study
+    snakemake --cores 2 --configfile my_study.yaml          yours
+    snakemake --cores 2 check --configfile my_study.yaml    only read and check its tables
 
 The settings are explained in config/README.md, the results in results/README.md.
 """

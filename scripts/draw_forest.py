@@ -12,8 +12,8 @@ with logged(snakemake.log[0]):
     from captem.figures import export, forest
     from captem.files import read_frame, write_frame
 
-    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    data_kind = origin.data_kind(read_frame(snakemake.input.sources))
     drawn = forest.data(read_frame(snakemake.input.statistics))
-    figure = forest.figure(drawn, synthetic)
+    figure = forest.figure(drawn, data_kind)
     export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
-    write_frame(snakemake.output.csv, origin.marked(drawn, synthetic))
+    write_frame(snakemake.output.csv, origin.marked(drawn, data_kind))

@@ -12,12 +12,12 @@ with logged(snakemake.log[0]):
     from captem.figures import export, gain_by_mib1
     from captem.files import read_frame, write_frame
 
-    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    data_kind = origin.data_kind(read_frame(snakemake.input.sources))
     drawn = gain_by_mib1.data(
         read_frame(snakemake.input.transitions),
         read_frame(snakemake.input.patients),
         snakemake.params.mib1_floor,
     )
-    figure = gain_by_mib1.figure(drawn, snakemake.params.mib1_floor, synthetic)
+    figure = gain_by_mib1.figure(drawn, snakemake.params.mib1_floor, data_kind)
     export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
-    write_frame(snakemake.output.csv, origin.marked(drawn, synthetic))
+    write_frame(snakemake.output.csv, origin.marked(drawn, data_kind))

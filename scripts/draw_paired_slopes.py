@@ -12,8 +12,8 @@ with logged(snakemake.log[0]):
     from captem.figures import export, paired_slopes
     from captem.files import read_frame, write_frame
 
-    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    data_kind = origin.data_kind(read_frame(snakemake.input.sources))
     drawn = paired_slopes.data(read_frame(snakemake.input.transitions, text=paired_slopes.TEXT))
-    figure = paired_slopes.figure(drawn, snakemake.params.threshold, synthetic)
+    figure = paired_slopes.figure(drawn, snakemake.params.threshold, data_kind)
     export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
-    write_frame(snakemake.output.csv, origin.marked(drawn, synthetic))
+    write_frame(snakemake.output.csv, origin.marked(drawn, data_kind))

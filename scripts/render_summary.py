@@ -32,6 +32,7 @@ with logged(snakemake.log[0]):
         repairs=read_frame(snakemake.input.repairs, text=("row", "written", "read")),
         tables=tables.all_tables(statistics, read_frame(snakemake.input.matrix), sources),
         figures=figures,
+        criterion=snakemake.params.criterion,
         provenance=json.loads(Path(snakemake.input.provenance).read_text(encoding="utf-8")),
     )
     write_text(snakemake.output[0], page)

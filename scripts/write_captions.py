@@ -14,7 +14,7 @@ with logged(snakemake.log[0]):
     from captem.lesions import RULE_WORDS
 
     statistics = read_frame(snakemake.input.statistics)
-    synthetic = origin.is_synthetic(read_frame(snakemake.input.sources))
+    data_kind = origin.data_kind(read_frame(snakemake.input.sources))
     criterion = snakemake.params.criterion
     for name in snakemake.params.figures:
         template = Path(snakemake.input[name]).read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ with logged(snakemake.log[0]):
             name,
             template,
             statistics,
-            synthetic,
+            data_kind,
             threshold=criterion["threshold"],
             rule_words=RULE_WORDS[criterion["rule"]],
         )

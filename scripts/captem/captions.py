@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from captem import rounding, statistics
+from captem import origin, rounding, statistics
 from captem.errors import CaptemError
 
 ALT_TEXT = "Alt text:"
@@ -70,8 +70,8 @@ class Numbers:
         return float(value)
 
 
-def render(name: str, template: str, table: pd.DataFrame, synthetic: bool, **values: Any) -> str:
-    """Return the caption and alt text of the figure `name`.
+def render(name: str, template: str, table: pd.DataFrame, data: str, **values: Any) -> str:
+    """Return the caption and alt text of the figure `name`; `data` as in `captem.origin`.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def render(name: str, template: str, table: pd.DataFrame, synthetic: bool, **val
     except CaptemError as error:
         raise CaptemError(f"caption of {name}: {error}") from error
     paragraphs = [" ".join(part.split()) for part in text.strip().split("\n\n")]
-    if synthetic:
-        paragraphs[0] = f"Synthetic data. {paragraphs[0]}"
+    if mark := origin.words(data):
+        paragraphs[0] = f"{mark}. {paragraphs[0]}"
     if not paragraphs[-1].startswith(ALT_TEXT):
         raise CaptemError(f"caption of {name}: the last paragraph has to begin with {ALT_TEXT!r}")
     return "\n\n".join(paragraphs) + "\n"

@@ -33,7 +33,7 @@ class Cohort:
 
     def problem_frame(self) -> pd.DataFrame:
         """Return `problems.csv`."""
-        return pd.DataFrame(as_records(self.problems), columns=list(COLUMNS))
+        return pd.DataFrame(as_records(self.problems), columns=list(COLUMNS), dtype=object)
 
 
 def ingest(
@@ -93,7 +93,8 @@ def _without_errors(
 
     def good(frame: pd.DataFrame) -> pd.DataFrame:
         places = zip(frame["_file"], frame["_row"].astype(str), strict=True)
-        return frame[[place not in bad for place in places]]
+        keep = pd.Series([place not in bad for place in places], index=frame.index, dtype=bool)
+        return frame[keep]
 
     patients, marks = good(patients), good(marks)
     return patients, marks[marks["patient_id"].isin(patients["patient_id"])]
@@ -104,11 +105,7 @@ def _canonical(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     schema = SCHEMAS[table]
     known = [name for name in schema.columns if name in frame]
     others = [name for name in frame if name not in schema.columns and not name.startswith("_")]
-    frame = frame[[*known, *[name for name in others if name != "synthetic"], "synthetic"]].copy()
-    for name in frame:
-        if str(name).startswith("krenning_"):
-            frame[name] = frame[name].astype("Int64")
-    return frame
+    return frame[[*known, *[name for name in others if name != "synthetic"], "synthetic"]]
 
 
 def _source_frame(parts: list[Part]) -> pd.DataFrame:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 
-SYNTHETIC, RECORDED = "synthetic", "recorded"
+RECORDED, SYNTHETIC, MIXED = "recorded", "synthetic", "partly synthetic"
 
 
-def is_synthetic(sources: pd.DataFrame) -> bool:
-    """Say whether any file in `cohort/sources.csv` holds synthetic data."""
-    return bool(sources["synthetic"].eq("yes").any())
+def data_kind(sources: pd.DataFrame) -> str:
+    """Return whether the data of `cohort/sources.csv` are recorded, synthetic or a mix of both."""
+    answers = set(sources["synthetic"].dropna())
+    if "yes" not in answers:
+        return RECORDED
+    return SYNTHETIC if answers == {"yes"} else MIXED
 
 
-def marked(drawn: pd.DataFrame, synthetic: bool) -> pd.DataFrame:
+def words(data: str) -> str:
+    """Return what a figure or caption says of its data: nothing where they are recorded.
+
+    >>> words(SYNTHETIC), words(MIXED), words(RECORDED)
+    ('Synthetic data', 'Partly synthetic data', '')
+    """
+    return "" if data == RECORDED else f"{data.capitalize()} data"
+
+
+def marked(drawn: pd.DataFrame, data: str) -> pd.DataFrame:
     """Add the column `data` that says what the rows of a figure's csv are made from."""
-    return drawn.assign(data=SYNTHETIC if synthetic else RECORDED)
+    return drawn.assign(data=data)

@@ -54,7 +54,7 @@ def from_lesions(
             wanted = patients[ends[0]].isna() & patients["patient_id"].isin(ranked.index)
             for end in ends:
                 found = patients.loc[wanted, "patient_id"].map(ranked[end])
-                patients.loc[wanted, end] = found.astype(float)
+                patients.loc[wanted, end] = found.astype(patients[end].dtype)
             repairs += [
                 {
                     "file": row["_file"], "sheet": "", "row": str(row["_row"]),

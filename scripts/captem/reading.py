@@ -156,14 +156,19 @@ def _read_column(part: Part, spec: Field, texts: list[str], ids: list[str]) -> d
                  "rule": readings[cell].rule}
             )  # fmt: skip
     values = [readings.get(cell, none) for cell in texts]
-    if len(spec.columns) == 2:
-        ends = [np.array([_or_nan(value[i]) for value in values], dtype=float) for i in (0, 1)]
-        return dict(zip(spec.columns, ends, strict=True))
-    if spec.kind == "number":
-        return {spec.name: np.array([_or_nan(value[0]) for value in values], dtype=float)}
-    if spec.kind == "count":
-        return {spec.name: pd.array([value[0] for value in values], dtype="Int64")}
-    return {spec.name: pd.Series([value[0] for value in values], dtype=object)}
+    # An interval fills two columns, its ends; everything else fills one, the first of a reading.
+    return {
+        column: _array([value[i] for value in values], spec.kind)
+        for i, column in enumerate(spec.columns)
+    }
+
+
+def _array(values: list[Any], kind: str) -> Any:
+    if kind in ("score", "count"):
+        return pd.array(values, dtype="Int64")
+    if kind in ("percent", "number"):
+        return np.array([np.nan if value is None else float(value) for value in values])
+    return pd.Series(values, dtype=object)
 
 
 def _reading(spec: Field, cell: str) -> notation.Interval | notation.Word:
@@ -184,10 +189,6 @@ def _said(reading: notation.Interval | notation.Word) -> str:
     if isinstance(reading, notation.Interval):
         return notation.written(reading.low, reading.high)
     return reading.value or ""
-
-
-def _or_nan(value: float | None) -> float:
-    return np.nan if value is None else float(value)
 
 
 def _unknown_columns(part: Part) -> dict[str, Any]:
@@ -232,14 +233,15 @@ def joined(parts: list[Part], table: str) -> pd.DataFrame:
 
 
 def with_columns(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Return the table with the columns `names`, empty where it had none, of their right type."""
     frame = frame.copy()
     for name in names:
         if name not in frame:
-            text = any(
-                name in schema.columns and str(schema.columns[name].dtype) == "object"
-                for schema in SCHEMAS.values()
-            ) or name in BOOKKEEPING  # fmt: skip
-            frame[name] = pd.Series(np.nan if not text else None, index=frame.index).astype(
-                object if text else float
-            )
+            frame[name] = pd.Series(None, index=frame.index, dtype=_dtype(name))
     return frame
+
+
+def _dtype(name: str) -> str:
+    """Return the type of a canonical column; what no schema knows is text."""
+    known = [schema.columns[name] for schema in SCHEMAS.values() if name in schema.columns]
+    return str(known[0].dtype) if known and known[0].dtype else "object"

@@ -3,11 +3,13 @@
 After the AMA Manual of Style: P with two digits, three where it is below .01 or would round to the
 limit of .05, `<.001` below that, and no zero before the point; percentages without decimals where
 the denominator is below 100; ranges with an en dash, except where a minus sign could be misread.
+A number halfway between two is rounded away from zero, as readers of journals expect.
 """
 
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 DASH = "–"
 EMPTY = "—"
@@ -17,7 +19,7 @@ def number(value: float, digits: int = 3) -> str:
     """Print a number with `digits` significant digits and without an exponent.
 
     >>> number(2.43997), number(0.0617), number(1234.5), number(10.0)
-    ('2.44', '0.0617', '1234', '10.0')
+    ('2.44', '0.0617', '1235', '10.0')
     """
     if math.isnan(value):
         return EMPTY
@@ -25,22 +27,34 @@ def number(value: float, digits: int = 3) -> str:
         return "∞" if value > 0 else "-∞"
     if value == 0:
         return "0"
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    rounded = round(value, places)
-    if rounded and math.floor(math.log10(abs(rounded))) > math.floor(math.log10(abs(value))):
+    magnitude = math.floor(math.log10(abs(value)))
+    places = max(0, digits - 1 - magnitude)
+    # 9.996 to three digits is 10.0 and not 10.00.
+    if abs(float(fixed(value, places))) >= 10 ** (magnitude + 1):
         places = max(0, places - 1)
-    return f"{rounded:.{places}f}"
+    return fixed(value, places)
+
+
+def fixed(value: float | Decimal, places: int) -> str:
+    """Print a number with so many places.
+
+    >>> fixed(0.125, 2), fixed(2.5, 0), fixed(-0.04, 1)
+    ('0.13', '3', '0.0')
+    """
+    text = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+    rounded = text.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return str(abs(rounded) if rounded == 0 else rounded)
 
 
 def measure(value: float, places: int = 1) -> str:
     """Print a measured value, with fixed places and without a superfluous `.0`.
 
     >>> measure(59.0), measure(9.25, 1)
-    ('59', '9.2')
+    ('59', '9.3')
     """
     if math.isnan(value):
         return EMPTY
-    text = f"{value:.{places}f}"
+    text = fixed(value, places)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -57,9 +71,9 @@ def p_value(p: float) -> str:
     if p > 0.99:
         return "= 1" if p == 1 else "> .99"
     digits = 3 if p < 0.01 else 2
-    while (p < 0.05) != (round(p, digits) < 0.05):
+    while (p < 0.05) != (float(fixed(p, digits)) < 0.05):
         digits += 1
-    return "= " + f"{p:.{digits}f}"[1:]
+    return "= " + fixed(p, digits)[1:]
 
 
 def percent(count: int, n: int) -> str:
@@ -70,7 +84,7 @@ def percent(count: int, n: int) -> str:
     """
     if n == 0:
         return EMPTY
-    return f"{100 * count / n:.{0 if n < 100 else 1}f}%"
+    return fixed(Decimal(100 * count) / n, 0 if n < 100 else 1) + "%"
 
 
 def share(count: int, n: int) -> str:
@@ -98,7 +112,7 @@ def percent_interval(low: float, high: float, n: int) -> str:
     '41% to 66%'
     """
     places = 0 if n < 100 else 1
-    return f"{100 * low:.{places}f}% to {100 * high:.{places}f}%"
+    return f"{fixed(100 * low, places)}% to {fixed(100 * high, places)}%"
 
 
 def p_cell(p: float) -> str:
@@ -114,7 +128,7 @@ def spread(median: float, quartile_1: float, quartile_3: float, places: int = 1)
     """Print a median with its quartiles.
 
     >>> spread(60.0, 50.0, 72.25), spread(3.65, 2.1, 5.675)
-    ('60 (50–72.2)', '3.6 (2.1–5.7)')
+    ('60 (50–72.3)', '3.7 (2.1–5.7)')
     """
     ends = f"{measure(quartile_1, places)}{DASH}{measure(quartile_3, places)}"
     return f"{measure(median, places)} ({ends})"

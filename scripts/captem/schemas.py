@@ -71,9 +71,10 @@ def _interval(name: str, kind: str, description: str, unit: str, allowed: str) -
     low = pa.Check.in_range(0, top)
     # An open upper end (`>20`) is infinite: the sheet does not give it and nothing invents it.
     high = low if kind == "score" else pa.Check(lambda end: (end <= top) | (end == float("inf")))
+    dtype = "Int64" if kind == "score" else float
     return {
-        f"{name}_low": _column(float, meta, low, required=True),
-        f"{name}_high": _column(float, meta, high, required=True),
+        f"{name}_low": _column(dtype, meta, low, required=True),
+        f"{name}_high": _column(dtype, meta, high, required=True),
     }
 
 

@@ -18,6 +18,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from captem import rounding
+from captem.lesions import RULE_WORDS
+from captem.origin import RECORDED, data_kind
 from captem.statistics import ALL, CONFIRMATORY
 from captem.table_formats import TABLE_CSS, to_html, typeset
 from captem.tables import (
@@ -26,13 +28,11 @@ from captem.tables import (
     DATA_NOTES,
     MEASURE_WORDS,
     MODEL_WORDS,
-    RECORDED,
     SINGLE_ARM,
     TERM_WORDS,
     Row,
     Table,
     analysis_words,
-    data_kind,
     find,
     reason_words,
     records,
@@ -41,13 +41,6 @@ from captem.tables import (
 )
 
 Rows = list[dict[str, Any]]
-_RULE_WORDS = {
-    "most": "in more than half of the matched lesions",
-    "all": "in all matched lesions",
-    "highest": "in the matched lesion that scores highest",
-    "lowest": "in the matched lesion that scores lowest",
-    "index": "in the index lesion",
-}
 _STEP_WORDS = {
     "recorded": "Rows in the source files",
     "excluded": "Left out",
@@ -472,7 +465,7 @@ def source_notes(sources: pd.DataFrame) -> list[dict[str, Any]]:
         group = groups.setdefault(note, {"note": note, "files": []})
         kind = "synthetic" if row["synthetic"] == "yes" else "recorded"
         group["files"].append(
-            f"{row['source']}, {row['table']}: {row['file']} ({int(row['rows'])} rows, {kind})"
+            f"{row['source']}, {row['table']}: {row['file']} (rows: {int(row['rows'])}; {kind})"
         )
     return list(groups.values())
 
@@ -495,10 +488,10 @@ def criterion_words(criterion: Mapping[str, Any] | None) -> str:
     """Return what `SSTR criterion met` means in this study."""
     if not criterion:
         return ""
-    where = _RULE_WORDS.get(str(criterion["rule"]), str(criterion["rule"]))
+    where = RULE_WORDS[criterion["rule"]]
     score = rounding.measure(float(criterion["threshold"]))
     return (
-        f"a Krenning score of {score} or more {where}, "
+        f"a Krenning score of {score} or more, {where}, "
         "or of the patient where no lesion is scored at both scans"
     )
 

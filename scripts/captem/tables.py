@@ -16,10 +16,10 @@ from typing import Any, cast
 import pandas as pd
 
 from captem import rounding
+from captem.origin import MIXED, RECORDED, SYNTHETIC, data_kind
 from captem.statistics import ALL, CONFIRMATORY
 from captem.statistics import frame as statistics_frame
 
-RECORDED, SYNTHETIC, MIXED = "recorded", "synthetic", "partly synthetic"
 DATA_NOTES = {
     RECORDED: "",
     SYNTHETIC: "Synthetic data: every value is invented.",
@@ -134,14 +134,6 @@ def _letters(place: int) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
-def data_kind(sources: pd.DataFrame) -> str:
-    """Return whether the data of `sources.csv` are recorded, synthetic or a mix of both."""
-    answers = set(sources["synthetic"].dropna()) if len(sources) else set()
-    if "yes" not in answers:
-        return RECORDED
-    return SYNTHETIC if answers == {"yes"} else MIXED
 
 
 def titled(title: str, data: str) -> str:

@@ -35,6 +35,7 @@ rule render_summary:
         study=SETTINGS["study"],
         cut=SETTINGS["cut"],
         figures=FIGURES,
+        criterion=SETTINGS["criterion"],
     message:
         "Rendering the page for readers."
     script:

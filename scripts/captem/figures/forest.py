@@ -130,10 +130,10 @@ def _subset_words(subset: str) -> str:
     return {"all": "all sources", "confirmatory": "confirmatory sources"}.get(subset, subset)
 
 
-def figure(terms: pd.DataFrame, synthetic: bool) -> Figure:
+def figure(terms: pd.DataFrame, data_kind: str) -> Figure:
     """Return the figure at double-column width, as tall as it has rows."""
     groups = len(terms.drop_duplicates(["analysis", "subset"]))
     height = 22 + _MM_A_ROW * (len(terms) + 1.35 * groups)
-    drawing, ax = new_figure(DOUBLE_COLUMN_MM, height, synthetic)
+    drawing, ax = new_figure(DOUBLE_COLUMN_MM, height, data_kind)
     draw(terms, ax)
     return drawing

@@ -102,8 +102,8 @@ def _mib1_axis(ax: Axes) -> None:
     ax.set_xticklabels([f"{tick:g}" for tick in ticks])
 
 
-def figure(points: pd.DataFrame, mib1_floor: float, synthetic: bool) -> Figure:
+def figure(points: pd.DataFrame, mib1_floor: float, data_kind: str) -> Figure:
     """Return the figure, a little wider than a single column for its colour bar."""
-    drawing, ax = new_figure(SINGLE_COLUMN_MM + 25, 75, synthetic)
+    drawing, ax = new_figure(SINGLE_COLUMN_MM + 25, 75, data_kind)
     draw(points, ax, mib1_floor)
     return drawing

@@ -89,9 +89,9 @@ def draw(lines: pd.DataFrame, ax: Axes, threshold: int) -> Axes:
     return ax
 
 
-def figure(lines: pd.DataFrame, threshold: int, synthetic: bool) -> Figure:
+def figure(lines: pd.DataFrame, threshold: int, data_kind: str) -> Figure:
     """Return the figure at single-column width."""
-    drawing, ax = new_figure(SINGLE_COLUMN_MM, 95, synthetic)
+    drawing, ax = new_figure(SINGLE_COLUMN_MM, 95, data_kind)
     draw(lines, ax, threshold)
     ax.set_title(f"n = {len(lines)}", loc="left", fontsize=7)
     return drawing

@@ -8,6 +8,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from captem import origin
+
 MM = 1 / 25.4
 # Widths of a generic journal; check them against the journal's own instructions.
 SINGLE_COLUMN_MM = 85
@@ -27,7 +29,6 @@ DIRECTION_WORDS = {
 }
 INK = "#222222"
 FAINT = "#666666"
-SYNTHETIC = "Synthetic data"
 
 RC: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -59,18 +60,18 @@ RC: dict[Any, Any] = {
 }
 
 
-def new_figure(width_mm: float, height_mm: float, synthetic: bool) -> tuple[Figure, Axes]:
-    """Return an empty figure of this size in print, marked where its data are synthetic."""
+def new_figure(width_mm: float, height_mm: float, data: str) -> tuple[Figure, Axes]:
+    """Return an empty figure of this size in print; `data` as in `captem.origin`."""
     mpl.rcParams.update(RC)
     figure = Figure(figsize=(width_mm * MM, height_mm * MM), layout="constrained")
-    if synthetic:
-        mark_synthetic(figure)
+    if mark := origin.words(data):
+        mark_invented(figure, mark)
     return figure, figure.add_subplot()
 
 
-def mark_synthetic(figure: Figure) -> None:
+def mark_invented(figure: Figure, mark: str) -> None:
     """Write across the top of the figure that its data are synthetic."""
-    figure.suptitle(SYNTHETIC, fontsize=7, color=DIRECTION_COLOURS["down"], x=0.99, ha="right")
+    figure.suptitle(mark, fontsize=7, color=DIRECTION_COLOURS["down"], x=0.99, ha="right")
 
 
 def nothing_to_draw(ax: Axes, sentence: str) -> Axes:

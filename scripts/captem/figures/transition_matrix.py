@@ -75,9 +75,9 @@ def draw(cells: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def figure(cells: pd.DataFrame, synthetic: bool) -> Figure:
+def figure(cells: pd.DataFrame, data_kind: str) -> Figure:
     """Return the figure at single-column width."""
-    drawing, ax = new_figure(SINGLE_COLUMN_MM, 82, synthetic)
+    drawing, ax = new_figure(SINGLE_COLUMN_MM, 82, data_kind)
     draw(cells, ax)
     return drawing
 

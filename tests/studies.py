@@ -1,0 +1,76 @@
+"""The studies that ship, read and analysed in this process, for tests of single modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from captem import cohort, describe, models, statistics, transitions
+from captem.config import resolve
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study from its config to its statistics."""
+
+    settings: dict
+    cohort: cohort.Cohort
+    changes: pd.DataFrame
+    lesion_changes: pd.DataFrame
+    matrix: pd.DataFrame
+    statistics: pd.DataFrame
+    models: dict
+
+
+def schema() -> dict:
+    path = ROOT / "workflow/schemas/config.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def shipped(name: str) -> Study:
+    """Return `config` (the synthetic example) or `published_case`."""
+    settings = resolve(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()), schema())
+    for source in settings["sources"]:
+        for table in ("patients", "lesions"):
+            source[table] = str(ROOT / source[table])
+    return analysed(settings)
+
+
+def analysed(settings: dict) -> Study:
+    """Run every chapter up to the statistics, as the rules do."""
+    threshold, rule = settings["criterion"]["threshold"], settings["criterion"]["rule"]
+    read = cohort.ingest(
+        [cohort.Source(**source) for source in settings["sources"]],
+        threshold=threshold,
+        rule=rule,
+        on_problem=settings["on_problem"],
+    )
+    changes = transitions.patient_transitions(read.patients, read.lesions, threshold, rule)
+    lesion_changes = transitions.lesion_transitions(read.lesions, threshold)
+    confirmatory = settings["confirmatory_sources"]
+    fitted, records = models.estimate(read.patients, confirmatory, settings["mib1_floor"])
+    rows = [
+        describe.describe(read.patients),
+        transitions.estimate(read.patients, changes, lesion_changes, confirmatory),
+        fitted,
+    ]
+    matrix = transitions.matrix(read.patients)
+    collected = statistics.combine(rows)
+    return Study(settings, read, changes, lesion_changes, matrix, collected, records)
+
+
+def from_text(folder: Path, patients: str, lesions: str | None = None, **settings) -> Study:
+    """Analyse a study given as the text of its tables."""
+    (folder / "patients.csv").write_text(patients, encoding="utf-8")
+    source = {"name": "ward", "patients": str(folder / "patients.csv")}
+    if lesions is not None:
+        (folder / "lesions.csv").write_text(lesions, encoding="utf-8")
+        source["lesions"] = str(folder / "lesions.csv")
+    given = {"study": "mine", "cut": "1", "sources": [source]} | settings
+    return analysed(resolve(given, schema()))

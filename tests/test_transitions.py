@@ -1,0 +1,144 @@
+"""Transitions and the criterion, against counts made by hand and by R."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from captem.files import read_frame
+from captem.schemas import STATISTICS
+from reference_cases import answer, load
+from studies import from_text, shipped
+
+HEAD = "patient_id,krenning_pre,krenning_post\n"
+
+
+def rows(study):
+    return study.statistics.set_index("row_id")
+
+
+def test_published_case():
+    change = shipped("published_case").changes.iloc[0]
+    assert (change["gain_low"], change["gain_high"]) == (2, 4)
+    assert change["direction"] == "up"
+    assert (change["criterion_pre"], change["criterion_post"]) == ("no", "yes")
+    assert change["criterion_gained"] == "yes"
+    marks = shipped("published_case").lesion_changes.set_index("lesion_id")
+    assert marks.loc["A", "suvmax_ratio"] == pytest.approx(11.47 / 9.09)
+    assert math.log2(marks.loc["A", "suvmax_ratio"]) == pytest.approx(0.335, abs=1e-3)
+
+
+@pytest.mark.parametrize("study", ["config", "published_case"])
+def test_rows_satisfy_the_contract(study):
+    STATISTICS.validate(shipped(study).statistics, lazy=True)
+
+
+def test_a_case_of_30_against_r(tmp_path):
+    meta, frames = load("T03_cohort30_empty_middle")
+    data = frames["d"]
+    table = HEAD + "".join(
+        f"{i},{row.krenning_pre},{row.krenning_post}\n" for i, row in enumerate(data.itertuples())
+    )
+    found = rows(from_text(tmp_path, table))
+    sign = answer(meta, "sign_test")
+    for way, name in (("up", "n_pos"), ("down", "n_neg"), ("same", "n_zero")):
+        assert found.loc[f"transition.proportion/krenning/all/{way}", "n_events"] == sign[name]
+    assert found.loc["transition.sign_test/krenning/all", "p_value"] == pytest.approx(
+        sign["p_exact"]
+    )
+    mcnemar = answer(meta, "mcnemar")
+    assert found.loc["criterion.mcnemar/criterion/all", "p_value"] == pytest.approx(
+        mcnemar["p_midp"]
+    )
+    assert found.loc["criterion.mcnemar/criterion/all/exact", "p_value"] == pytest.approx(
+        mcnemar["p_exact"]
+    )
+    for name, check in (
+        ("criterion.before/criterion/all", "eligible_pre_wilson"),
+        ("criterion.after/criterion/all", "eligible_post_wilson"),
+        ("transition.proportion/krenning/all/up", "improved_wilson"),
+    ):
+        ends = found.loc[name, ["conf_low", "conf_high"]].astype(float)
+        assert list(ends) == pytest.approx(list(answer(meta, check)), rel=1e-6)
+
+
+def test_intervals_leave_directions_and_criteria_open(tmp_path):
+    table = HEAD + "A,<=1,1\nB,2,2-3\nC,2-3,2-3\nD,1,II\nE,III-IV,<=1\nF,4,\nG,2-3,4\n"
+    found = from_text(tmp_path, table)
+    changes = found.changes.set_index("patient_id")
+    assert changes["direction"].dropna().to_dict() == {
+        "A": "undetermined", "B": "undetermined", "C": "undetermined", "D": "up", "E": "down",
+        "G": "up",
+    }  # fmt: skip
+    assert changes.loc["A", ["gain_low", "gain_high"]].tolist() == [0, 1]
+    assert changes.loc["C", ["gain_low", "gain_high"]].tolist() == [-1, 1]
+    gained = changes["criterion_gained"].fillna("unknown").to_dict()
+    assert gained == {
+        "A": "no", "B": "unknown", "C": "unknown", "D": "no", "E": "no", "F": "unknown",
+        "G": "unknown",
+    }  # fmt: skip
+    row = rows(found).loc["transition.sign_test/krenning/all"]
+    # 2 certainly up, 1 down; A and B up or same, C any: at most 5 up and 1 down, at least 2 and 2.
+    assert row["p_high"] == row["p_value"] == 1
+    assert row["p_low"] == pytest.approx(2 * (1 + 6) / 2**6)
+    assert row["status"] == "ok"
+
+
+def test_the_matrix_keeps_every_patient_and_marks_the_split_ones(tmp_path):
+    found = from_text(tmp_path, HEAD + "A,<=1,III-IV\nB,1,3\nC,2,\n")
+    matrix = found.matrix.set_index("krenning_pre")
+    counts = matrix[[str(step) for step in range(5)]]
+    split = matrix[[f"split_{step}" for step in range(5)]]
+    assert counts.to_numpy().sum() == 2
+    assert counts.loc[1, "3"] == 1.25
+    assert split.loc[1, "split_3"] == 0.25
+    assert split.to_numpy().sum() == 1
+
+
+def test_criterion_follows_the_rule_of_the_lesions(tmp_path):
+    marks = "patient_id,lesion_id,krenning_pre,krenning_post\nA,1,1,4\nA,2,1,3\nA,3,1,1\n"
+    for rule, expected in (("most", "yes"), ("all", "no"), ("highest", "yes"), ("lowest", "no")):
+        found = from_text(tmp_path, "patient_id\nA\n", marks, criterion={"rule": rule})
+        assert found.changes.loc[0, "criterion_post"] == expected
+    found = from_text(tmp_path, "patient_id\nA\n", marks, criterion={"threshold": 4})
+    assert found.changes.loc[0, "criterion_post"] == "no"
+
+
+def test_few_changes_are_unstable_and_say_the_smallest_p(tmp_path):
+    found = rows(from_text(tmp_path, HEAD + "A,1,2\nB,1,2\nC,1,2\nD,1,1\nE,2,2\n"))
+    row = found.loc["transition.sign_test/krenning/all"]
+    assert row["p_value"] == 0.25
+    assert row["status"] == "unstable"
+    assert "0.25" in row["reason"]
+
+
+def test_nobody_changed_is_p_one_and_says_so(tmp_path):
+    found = rows(from_text(tmp_path, HEAD + "".join(f"{i},2,2\n" for i in range(12))))
+    row = found.loc["transition.sign_test/krenning/all"]
+    assert (row["p_value"], row["status"]) == (1, "unstable")
+    assert "no patient changed" in row["reason"]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_inference_from_fewer_than_two_pairs(tmp_path, n):
+    found = from_text(tmp_path, HEAD + "A,1,3\n" * n).statistics
+    assert found["p_value"].isna().all()
+    assert found["conf_low"].isna().all()
+    asked = found[found["analysis"].str.startswith(("transition.sign", "criterion.mc", "model."))]
+    assert set(asked["status"]) == {"not_estimable"}
+
+
+def test_sources_that_are_not_confirmatory_are_exploratory():
+    found = shipped("config").statistics
+    for subset, allowed in (
+        ("all", {"exploratory", "descriptive"}),
+        ("confirmatory", {"primary", "secondary", "exploratory", "descriptive"}),
+    ):
+        assert set(found.loc[found["subset"].eq(subset), "role"]) <= allowed
+    primary = found[found["role"].eq("primary")]
+    assert set(primary["subset"]) == {"confirmatory"}
+
+
+def test_codes_come_back_from_csv_as_they_were_written(tmp_path):
+    (tmp_path / "t.csv").write_text("patient_id,krenning_pre\n007,1\nNA,2\n")
+    assert list(read_frame(tmp_path / "t.csv")["patient_id"]) == ["007", "NA"]
