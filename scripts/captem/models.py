@@ -218,14 +218,24 @@ def _krenning_refusal(model: Model, low: np.ndarray, high: np.ndarray, x: np.nda
     effective = ordinal.effective_n(low, high)
     if reason := limits.too_few_for_regression(n, parameters, effective, len(model.terms)):
         return reason
-    apart = [term for term, yes in zip(model.terms, ordinal.separated(low, high, x), strict=True)
-             if yes]  # fmt: skip
-    if apart:
+    if apart := _separating(model, low, high, x):
         return (
             f"{' and '.join(apart)} separate{'s' if len(apart) == 1 else ''} the follow-up scores: "
             "the odds ratio that fits best is infinite or zero"
         )
     return ""
+
+
+def _separating(model: Model, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> list[str]:
+    """Return the terms that cause separation: those without which there is none, else all."""
+    receding = ordinal.separated(low, high, x)
+    terms = [term for term, yes in zip(model.terms, receding, strict=True) if yes]
+    causes = [
+        term
+        for i, term in enumerate(model.terms)
+        if receding[i] and not ordinal.separated(low, high, np.delete(x, i, axis=1)).any()
+    ]
+    return causes or terms
 
 
 def _collinear(model: Model, aliased: Sequence[int]) -> str:

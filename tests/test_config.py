@@ -1,0 +1,72 @@
+"""Settings: made whole, and explained where they are wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from captem.config import resolve
+from captem.errors import CaptemError
+from studies import schema
+
+SOURCE = {"name": "ward", "patients": "patients.csv"}
+SMALLEST = {"study": "mine", "cut": "2026-01-31", "sources": [SOURCE]}
+
+
+def test_defaults_are_filled_in():
+    settings = resolve(SMALLEST, schema())
+    assert settings["criterion"] == {"threshold": 3, "rule": "most"}
+    assert settings["on_problem"] == "stop"
+    assert settings["confirmatory_sources"] == []
+    assert settings["sources"][0]["columns"] == {}
+    assert settings["mib1_floor"] == 0.5
+
+
+def test_a_date_that_yaml_made_is_text_again():
+    settings = resolve(SMALLEST | {"cut": dt.date(2026, 1, 31)}, schema())
+    assert settings["cut"] == "2026-01-31"
+
+
+def test_the_order_of_keys_does_not_matter():
+    reverse = dict(reversed(list(SMALLEST.items())))
+    assert list(resolve(reverse, schema())) == list(resolve(SMALLEST, schema()))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"cuts": "x"}, "did you mean 'cut'?"),
+        ({"criterion": {"rule": "mosst"}}, "did you mean 'most'?"),
+        ({"criterion": {"threshold": 5}}, "criterion.threshold"),
+        ({"criterion": {"threshold": "3"}}, "criterion.threshold"),
+        ({"sources": []}, "sources"),
+        ({"sources": [{"name": "ward"}]}, "missing key in sources.0: 'patients'"),
+        ({"sources": [SOURCE, SOURCE]}, "'ward' stands twice"),
+        ({"sources": [SOURCE | {"name": "all"}]}, "'all' is taken"),
+        ({"sources": [SOURCE | {"patient": "x"}]}, "did you mean 'patients'?"),
+        ({"confirmatory_sources": ["wart"]}, "did you mean 'ward'?"),
+        ({"study": "my study"}, "study"),
+        ({"study": "../elsewhere"}, "study"),
+        ({"mib1_floor": 0}, "mib1_floor"),
+    ],
+)
+def test_what_is_wrong_is_named(change, words):
+    with pytest.raises(CaptemError) as caught:
+        resolve(SMALLEST | change, schema())
+    assert words in str(caught.value)
+
+
+def test_all_faults_at_once():
+    with pytest.raises(CaptemError) as caught:
+        resolve({"study": "x y", "sources": [SOURCE], "typo": 1}, schema())
+    assert str(caught.value).count("\n  - ") == 3
+
+
+def test_every_key_is_described():
+    def described(part):
+        for key, value in part.get("properties", {}).items():
+            yield key, "description" in value or value["type"] == "object"
+            yield from described(value)
+            yield from described(value.get("items", {}))
+
+    assert all(said for _, said in described(schema()))

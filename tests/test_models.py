@@ -1,0 +1,186 @@
+"""Models: the right estimates, and a refusal in words where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from captem import limits, models, ordinal
+from reference_cases import answer, assert_matches, load
+from studies import from_text, shipped
+
+ML = "maximum_likelihood"
+
+
+def cohort_table(data: pd.DataFrame) -> str:
+    columns = ["patient_id", "krenning_pre", "krenning_post", "suvmax_pre", "suvmax_post", "mib1"]
+    renamed = data.rename(columns={"cycles": "captem_cycles"})
+    return renamed[[*columns, "captem_cycles"]].to_csv(index=False)
+
+
+@pytest.fixture(scope="module")
+def cohort60(tmp_path_factory):
+    meta, frames = load("O03")
+    folder = tmp_path_factory.mktemp("cohort60")
+    return meta, frames["d"], from_text(folder, cohort_table(frames["d"]))
+
+
+def test_cycles_model_against_clm(cohort60):
+    meta, data, study = cohort60
+    expected = answer(meta, "coef")
+    rows = study.statistics.set_index("row_id")
+    names = {"krenning_pre": "krenning_pre", "log2_mib1": "lmib", "captem_cycles": "cycles"}
+    for term, name in names.items():
+        row = rows.loc[f"model.krenning_cycles/krenning/all/{term}/{ML}"]
+        assert np.log(row["estimate"]) == pytest.approx(expected[name], rel=1e-6)
+        assert row["n_patients"] == len(data)
+        assert row["interval_method"] == "profile likelihood"
+        assert row["p_method"] == "likelihood ratio"
+
+
+def test_primary_model_is_the_engine_on_two_terms(cohort60):
+    _, data, study = cohort60
+    x = np.column_stack([data["krenning_pre"], np.log2(data["mib1"])])
+    post = data["krenning_post"].to_numpy()
+    fit = ordinal.fit(post, post, x)
+    row = study.statistics.set_index("row_id").loc[f"model.krenning/krenning/all/log2_mib1/{ML}"]
+    assert row["estimate"] == pytest.approx(np.exp(fit.beta[1]), rel=1e-9)
+    assert row["p_value"] == pytest.approx(ordinal.likelihood_ratio(fit, 1)[1], rel=1e-9)
+    low, high = np.exp(ordinal.profile_interval(fit, 1))
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx((low, high), rel=1e-9)
+    record = study.models["model.krenning"]["all"]
+    assert record["flags"]["converged"]
+    assert record["coefficients"]["log2_mib1"] == pytest.approx(fit.beta[1])
+
+
+def test_suvmax_model_against_r():
+    meta, frames = load("L01_suv_hc3")
+    data = frames["d"]
+    patients = pd.DataFrame(
+        {
+            "suvmax_pre": data["suvmax_pre"],
+            "suvmax_post": data["suvmax_post"],
+            "mib1_low": data["mib1"].astype(float),
+            "mib1_high": data["mib1"].astype(float),
+            "captem_cycles": data["cycles"],
+            "krenning_pre_low": 1.0,
+            "krenning_pre_high": 1.0,
+        }
+    )
+    x = models.predictors(patients, 0.5)
+    assert_matches(x["log2_mib1"], np.log2(data["mib1"]), meta)
+    with_cycles = models.Model(
+        "model.suvmax", "suvmax", ("log2_suvmax_pre", "log2_mib1", "captem_cycles"), "secondary"
+    )
+    columns = x[list(with_cycles.terms)].to_numpy()
+    fitted = models._fit_suvmax(with_cycles, "all", "secondary", patients, columns)
+    expected = answer(meta, "cr2_check_ancova")
+    found = fitted.record["coefficients"]
+    assert found["log2_suvmax_pre"] == pytest.approx(expected["log2(suvmax_pre)"], rel=1e-8)
+    assert found["log2_mib1"] == pytest.approx(expected["lmib"], rel=1e-8)
+    assert found["captem_cycles"] == pytest.approx(expected["cycles"], rel=1e-8)
+    assert fitted.rows[0]["estimate"] == pytest.approx(2 ** expected["log2(suvmax_pre)"])
+
+
+def test_hc3_with_t_against_r():
+    from statsmodels.regression.linear_model import OLS
+
+    meta, frames = load("L01_suv_hc3")
+    data = frames["d"]
+    y = np.log2(data["suvmax_post"] / data["suvmax_pre"]).to_numpy()
+    x = np.column_stack([np.ones(len(data)), np.log2(data["mib1"]), data["cycles"]])
+    fit = OLS(y, x).fit(cov_type="HC3", use_t=True)
+    assert_matches(fit.bse, answer(meta, "se_hc3"), meta)
+    assert_matches(fit.conf_int(), answer(meta, "ci_hc3_t"), meta)
+    assert_matches(fit.pvalues, answer(meta, "p_hc3_t"), meta)
+
+
+def test_mib1_is_floored_and_an_open_end_is_never_made_up():
+    patients = pd.DataFrame(
+        {
+            "mib1_low": [0.0, 7.0, 20.0, 0.0],
+            "mib1_high": [0.0, 8.0, np.inf, 0.4],
+            "krenning_pre_low": 1,
+            "krenning_pre_high": 2,
+            "suvmax_pre": 1.0,
+        }
+    )
+    x = models.predictors(patients, 0.5)
+    assert x["log2_mib1"].tolist()[:2] == [-1, np.log2(7.5)]
+    assert np.isnan(x["log2_mib1"][2])
+    assert x["log2_mib1"][3] == -1
+    assert x["krenning_pre"].tolist() == [1.5] * 4
+
+
+def study_of(folder, rows):
+    head = "patient_id,krenning_pre,krenning_post,mib1,captem_cycles\n"
+    return from_text(folder, head + "".join(f"{i},{row}\n" for i, row in enumerate(rows)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "no patient has all"),
+        (["1,2,7,6"], "one patient has all"),
+        ([f"{i % 3},2,{5 + i},6" for i in range(20)], "may be the same"),
+        ([f"{i % 3},{i % 4},7,6" for i in range(20)], "cannot be told apart"),
+        (["1,2,7,6", "2,3,9,4", "0,1,12,5"], "parameters"),
+        ([f"{i % 3},{(i * 7) % 4},{5 + i},6" for i in range(9)], "effective observations"),
+        ([f"{i % 2},{1 + (i > 19)},{5 + i},6" for i in range(40)], "separates the follow-up"),
+    ],
+)
+def test_refusals_are_rows_with_their_reason(tmp_path, rows, words):
+    found = study_of(tmp_path, rows).statistics
+    model = found[found["analysis"].eq("model.krenning")]
+    assert set(model["status"]) == {"not_estimable"}
+    assert model["reason"].str.contains(words).all(), model["reason"].iloc[0]
+    assert model["estimate"].isna().all()
+
+
+def test_separation_names_the_predictor_and_not_the_others(tmp_path):
+    rows = [f"{i % 2},{1 + (i > 19)},{5 + i},6" for i in range(40)]
+    found = study_of(tmp_path, rows).statistics
+    reason = found.loc[found["analysis"].eq("model.krenning"), "reason"].iloc[0]
+    assert reason.startswith("log2_mib1 separates")
+
+
+def test_few_patients_per_coefficient_are_unstable():
+    found = shipped("config").statistics
+    rows = found[found["analysis"].eq("model.krenning") & found["subset"].eq("confirmatory")]
+    assert set(rows["status"]) == {"unstable"}
+    assert rows["reason"].str.contains("effective observations per coefficient").all()
+
+
+def test_the_number_in_a_reason_never_reaches_the_limit_it_misses():
+    assert "14.9 effective" in limits.few_for_regression(14.999, 1)
+    assert limits.few_for_regression(15, 1) == ""
+    assert "4.9 effective" in limits.too_few_for_regression(50, 3, 9.99, 2)
+
+
+def test_a_patient_who_decides_alone_is_refused(tmp_path):
+    head = "patient_id,suvmax_pre,suvmax_post,mib1\n"
+    rows = [f"{i},4,{5 + i % 3},7\n" for i in range(29)] + ["X,4,9,60\n"]
+    rows[0] = "0,8,7,7\n"
+    found = from_text(tmp_path, head + "".join(rows)).statistics
+    model = found[found["analysis"].eq("model.suvmax")]
+    assert set(model["status"]) == {"not_estimable"}
+    assert model["reason"].str.contains("one patient alone").all()
+
+
+def test_interval_outcomes_enter_as_intervals(tmp_path):
+    _, frames = load("O05")
+    data = frames["d"]
+    cells = [
+        str(low) if low == high else f"{low}-{high}"
+        for low, high in zip(data["post_lo"], data["post_hi"], strict=True)
+    ]
+    x = np.column_stack([data["krenning_pre"], np.log2(data["mib1"])])
+    low, high = data["post_lo"].to_numpy(), data["post_hi"].to_numpy()
+    fit = ordinal.fit(low, high, x)
+    table = data.assign(krenning_post=cells)[
+        ["patient_id", "krenning_pre", "krenning_post", "mib1"]
+    ]
+    found = from_text(tmp_path, table.to_csv(index=False))
+    record = found.models["model.krenning"]["all"]
+    assert record["interval_outcomes"] == int((low != high).sum()) == 5
+    assert record["coefficients"]["log2_mib1"] == pytest.approx(fit.beta[1], rel=1e-8)

@@ -1,0 +1,359 @@
+"""The two pages of a finished run, as a browser shows them: offline, complete, readable."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+from conftest import Clone
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.workflow,
+    pytest.mark.xdist_group("workflow"),
+]
+
+FIGURES = ("transition_matrix", "paired_slopes", "gain_by_mib1", "forest")
+TABLES = ("characteristics", "transition_matrix", "transitions", "models")
+# What report.html lists, in reading order; within a category Snakemake sorts by label.
+CONTENTS = {
+    "1 Transitions": ("paired_slopes", "transition_matrix"),
+    "2 Uptake gain": ("gain_by_mib1",),
+    "3 Models": ("forest",),
+    "4 Tables": tuple(sorted(TABLES)),
+    "5 Summary": ("summary",),
+}
+OPTIONS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
+LOCAL = ("file:", "data:", "blob:", "about:")
+PATIENCE = 20  # seconds, for a machine that does much else
+PHONE, DESKTOP = (390, 844), (1280, 900)
+
+# The text of every cell as a reader sees it, row by row, and the sizes that cells span.
+CELLS = """
+return [...arguments[0].rows].map(row => [...row.cells].map(
+    cell => [cell.tagName, cell.colSpan, cell.innerText.replace(/\\s+/g, " ").trim()]));
+"""
+# The texts that end to the right of the screen and stand in no container that scrolls.
+STICKS_OUT = """
+const scrolls = element => element !== document.body && element !== document.documentElement
+    && getComputedStyle(element).overflowX !== "visible";
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const found = [];
+while (texts.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(texts.currentNode);
+    if (range.getBoundingClientRect().right <= arguments[0] + 1) continue;
+    let above = texts.currentNode.parentElement;
+    while (above && !scrolls(above)) above = above.parentElement;
+    if (!above) found.push(texts.currentNode.data.trim().slice(0, 80));
+}
+return found;
+"""
+
+
+class Page:
+    """A page in the browser, and what the browser noted since it was opened."""
+
+    def __init__(self, driver: webdriver.Chrome):
+        self.driver = driver
+        # React may replace an element while it is being looked at.
+        passing = (NoSuchElementException, StaleElementReferenceException, IndexError)
+        self.wait = WebDriverWait(driver, PATIENCE, 0.1, ignored_exceptions=passing)
+
+    def open(self, path: Path, size: tuple[int, int] = DESKTOP) -> Self:
+        self.size(*size)
+        self.driver.get("about:blank")
+        self.console_errors(), self.requests()  # what came before is not of this page
+        self.driver.get(path.as_uri())
+        self.until("return document.readyState === 'complete'")
+        return self
+
+    def until(self, script: str, *arguments):
+        return self.wait.until(lambda driver: driver.execute_script(script, *arguments), script)
+
+    def size(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+        mobile = {"mobile": (width, height) == PHONE}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics | mobile)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def console_errors(self) -> list[str]:
+        entries = self.driver.get_log("browser")
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
+    def requests(self) -> list[str]:
+        """Return the address of everything asked for since the last call, start page included."""
+        addresses = []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            match message["method"]:
+                case "Network.requestWillBeSent":
+                    addresses.append(message["params"]["request"]["url"])
+                case "Network.webSocketCreated":
+                    addresses.append(message["params"]["url"])
+        return addresses
+
+    def cells(self, table: WebElement) -> list:
+        return self.driver.execute_script(CELLS, table)
+
+    def assert_quiet_and_local(self) -> None:
+        assert self.console_errors() == []
+        requests = self.requests()
+        assert any(address.startswith("file:") for address in requests), "nothing was recorded"
+        assert [address for address in requests if not address.startswith(LOCAL)] == []
+
+    def assert_fits_phone(self) -> None:
+        """Compare with the width of the phone: innerWidth grows with a page that is too wide."""
+        width = self.driver.execute_script("return document.documentElement.scrollWidth")
+        sticks_out = self.driver.execute_script(STICKS_OUT, PHONE[0])
+        assert width <= PHONE[0] + 1, f"{width} px wide; sticks out: {sticks_out}"
+
+
+class Report(Page):
+    """Snakemake's page, whose menus are walked by clicking."""
+
+    def open(self, path: Path, size: tuple[int, int] = DESKTOP) -> Self:
+        super().open(path, size)
+        self.until("return document.querySelectorAll('#app nav ul a').length > 0")
+        return self
+
+    def menu(self) -> list[str]:
+        return [entry.text for entry in self.all("#app nav ul a")]
+
+    def go_home(self) -> None:
+        self.all("#app nav nav li a")[0].click()
+        self.wait.until(lambda _: "1 Transitions" in self.menu())
+
+    def choose(self, entry: str) -> None:
+        next(link for link in self.all("#app nav ul a") if link.text == entry).click()
+
+    def enter(self, category: str) -> list[str]:
+        """Click a category and return what it lists, as file names."""
+        self.choose(category)
+        self.wait.until(lambda _: category in self.all("#app nav nav")[0].text)
+        self.wait.until(lambda _: self.rows())
+        return list(self.rows())
+
+    def rows(self) -> dict[str, WebElement]:
+        rows = self.all("#app nav tbody tr")
+        return {row.text.strip().replace(" ", "_"): row for row in rows}
+
+    def press(self, name: str, icon: str) -> None:
+        self.rows()[name].find_element(By.CSS_SELECTOR, f"a[iconname={icon}]").click()
+
+    def view(self, name: str) -> None:
+        self.press(name, "eye")
+
+    def description(self, name: str) -> str:
+        self.press(name, "information-circle")
+        return self.wait.until(lambda _: squeezed(self.all("#app nav .prose")[0].text))
+
+    @contextmanager
+    def inside(self, name: str):
+        """Look into the frame that shows a table or the summary."""
+        self.until(
+            "return document.querySelector('iframe')?.src.includes(arguments[0])",
+            f"filename={name}.html",
+        )
+        self.driver.switch_to.frame(self.all("iframe")[0])
+        try:
+            self.until("return document.readyState === 'complete' && location.protocol === 'data:'")
+            yield
+        finally:
+            self.driver.switch_to.default_content()
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def caption_and_alt(example: Clone, name: str) -> tuple[str, str]:
+    """Return the caption of a figure and its alternative text, from the file of its caption."""
+    text = (example.results() / "figures" / f"{name}.txt").read_text(encoding="utf-8")
+    caption, alternative = text.split("Alt text:")
+    return squeezed(caption), squeezed(alternative)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """Return one browser for all tests here, which knows its programs and asks nobody for them."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.ignore_local_proxy_environment_variables()
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    browser = webdriver.Chrome(options=options, service=service)
+    browser.set_page_load_timeout(60)
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def summary(driver, example) -> Page:
+    return Page(driver).open(example.results() / "summary.html")
+
+
+@pytest.fixture
+def report(driver, example) -> Report:
+    return Report(driver).open(example.results() / "report.html")
+
+
+def test_summary_loads_without_errors_and_without_the_network(summary):
+    summary.assert_quiet_and_local()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_summary_shows_every_figure_with_its_caption(summary, example, name):
+    caption, alternative = caption_and_alt(example, name)
+    images = summary.all(f"#figure-{name} img")
+    assert len(images) == 1
+    assert summary.driver.execute_script(
+        "return arguments[0].complete && arguments[0].naturalWidth > 0", images[0]
+    )
+    assert images[0].is_displayed() and images[0].size["width"] > 200
+    assert alternative and images[0].get_attribute("alt") == alternative
+    assert [squeezed(part.text) for part in summary.all(f"#figure-{name} figcaption")] == [caption]
+
+
+def test_summary_has_the_four_figures_in_order(summary):
+    figures = [figure.get_attribute("id") for figure in summary.all("figure")]
+    assert figures == [f"figure-{name}" for name in FIGURES]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_summary_shows_every_table_as_its_own_file_does(summary, example, name):
+    def shown():
+        (table,) = summary.all(f"#table-{name} table")
+        (caption,) = table.find_elements(By.TAG_NAME, "caption")
+        notes = [squeezed(note.text) for note in summary.all(f"#table-{name} .notes")]
+        return squeezed(caption.text), summary.cells(table), notes
+
+    in_summary = shown()
+    summary.open(example.results() / "tables" / f"{name}.html")
+    assert in_summary == shown()
+    caption, rows, _ = in_summary
+    assert caption.startswith(f"Table {TABLES.index(name) + 1}. ")
+    assert len(rows) > 2 and any(text for row in rows[1:] for _, _, text in row)
+    summary.assert_quiet_and_local()
+
+
+def test_summary_fits_a_phone(driver, example):
+    Page(driver).open(example.results() / "summary.html", PHONE).assert_fits_phone()
+
+
+def test_links_of_the_summary_lead_to_anchors_that_exist(summary):
+    links = [link.get_dom_attribute("href") for link in summary.all("a")]
+    anchors = [element.get_attribute("id") for element in summary.all("[id]")]
+    assert len(links) > 5
+    assert len(anchors) == len(set(anchors)), "an id is there twice"
+    assert [link for link in links if link[:1] != "#" or link[1:] not in anchors] == []
+
+
+def test_tab_reaches_the_first_link_of_the_summary_and_enter_follows_it(summary):
+    first = summary.all("a")[0]
+    summary.all("body")[0].send_keys(Keys.TAB)
+    focused = summary.driver.switch_to.active_element
+    assert focused == first
+    box = first.rect
+    assert box["x"] >= 0 and box["y"] >= 0 and box["width"] > 0, "the focused link is not in sight"
+    focused.send_keys(Keys.ENTER)
+    summary.until("return location.hash === arguments[0]", first.get_dom_attribute("href"))
+
+
+def test_report_lists_everything_in_reading_order(report):
+    numbered = [entry for entry in report.menu() if entry[:1].isdigit()]
+    assert numbered == list(CONTENTS)
+    listed = {}
+    for category in numbered:
+        listed[category] = tuple(report.enter(category))
+        report.go_home()
+    assert listed == CONTENTS
+
+
+def test_report_opens_every_figure_with_its_caption(report, example):
+    for category, names in list(CONTENTS.items())[:3]:
+        for name in names:
+            report.enter(category)
+            report.view(name)
+            report.until(
+                "return [...document.images].some(image => image.complete"
+                " && image.naturalWidth > 200 && image.src.includes(arguments[0]))",
+                f"filename={name}.svg",
+            )
+            caption, alternative = caption_and_alt(example, name)
+            assert report.description(name).startswith(f"{caption} Alt text: {alternative}")
+            report.go_home()
+    report.assert_quiet_and_local()
+
+
+def test_report_shows_captions_with_live_numbers(report):
+    report.enter("1 Transitions")
+    sentence = (
+        "Krenning score at baseline (rows) and at follow-up (columns) of the 54 patients scored at "
+        "both scans."
+    )
+    assert sentence in report.description("transition_matrix")
+
+
+def test_report_opens_every_table_and_the_summary(driver, example):
+    page, files = Page(driver), {}
+    for name in TABLES:
+        page.open(example.results() / "tables" / f"{name}.html")
+        files[name] = page.cells(page.all("table")[0])
+    report, shown = Report(driver).open(example.results() / "report.html"), {}
+    report.enter("4 Tables")
+    for name in TABLES:
+        report.view(name)
+        with report.inside(name):
+            shown[name] = report.cells(report.all("table")[0])
+    assert shown == files
+    report.go_home()
+    report.enter("5 Summary")
+    report.view("summary")
+    with report.inside("summary"):
+        assert len(report.all("figure img")) == len(FIGURES)
+    report.assert_quiet_and_local()
+
+
+def test_report_draws_its_own_views_without_errors_and_without_the_network(report):
+    report.choose("Statistics")
+    report.wait.until(lambda _: report.all("#app .vega-embed"))
+    report.choose("Workflow")
+    report.wait.until(lambda _: report.all("#rulegraph canvas, #rulegraph svg"))
+    report.choose("About")
+    report.wait.until(lambda _: any(entry.startswith("snakemake") for entry in report.menu()))
+    report.assert_quiet_and_local()
+
+
+def test_report_can_be_read_on_a_phone(driver, example):
+    report = Report(driver).open(example.results() / "report.html", PHONE)
+    report.assert_fits_phone()
+    report.enter("2 Uptake gain")
+    report.view("gain_by_mib1")
+    report.all("#app nav h1 a")[0].click()  # put the menu away
+    report.until(
+        "return [...document.images].some(image => image.src.includes('filename=gain_by_mib1.svg')"
+        " && image.width > arguments[0] * 0.8)",
+        PHONE[0],
+    )
+    report.assert_fits_phone()

@@ -1,0 +1,135 @@
+"""Make everything that the example study gives in one Python process, without Snakemake.
+
+    python tools/one_process.py FOLDER
+
+The yardstick of tools/bench.py: the same functions in a row, the same files.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from captem import (  # noqa: E402
+    captions,
+    cohort,
+    describe,
+    models,
+    origin,
+    provenance,
+    statistics,
+    summary,
+    table_formats,
+    tables,
+    transitions,
+)
+from captem.config import resolve  # noqa: E402
+from captem.figures import (  # noqa: E402
+    export,
+    forest,
+    gain_by_mib1,
+    paired_slopes,
+    transition_matrix,
+)
+from captem.files import read_frame, write_bytes, write_frame, write_json, write_text  # noqa: E402
+from captem.lesions import RULE_WORDS  # noqa: E402
+
+
+def main(out: Path) -> None:
+    """Run the example study into `out`."""
+    settings = resolve(_yaml("config/config.yaml"), _yaml("workflow/schemas/config.schema.yaml"))
+    threshold, rule = settings["criterion"]["threshold"], settings["criterion"]["rule"]
+    confirmatory, floor = settings["confirmatory_sources"], settings["mib1_floor"]
+    read = cohort.ingest(
+        [cohort.Source(**source) for source in settings["sources"]],
+        threshold=threshold,
+        rule=rule,
+        on_problem=settings["on_problem"],
+    )
+    for name in ("patients", "lesions", "flow", "sources", "repairs"):
+        write_frame(out / f"cohort/{name}.csv", getattr(read, name))
+    write_frame(out / "cohort/problems.csv", read.problem_frame())
+    patients = read_frame(out / "cohort/patients.csv")
+    lesions = read_frame(out / "cohort/lesions.csv")
+    changes = transitions.patient_transitions(patients, lesions, threshold, rule)
+    lesion_changes = transitions.lesion_transitions(lesions, threshold)
+    matrix = transitions.matrix(patients)
+    fitted, records = models.estimate(patients, confirmatory, floor)
+    rows = statistics.combine(
+        [
+            describe.describe(patients),
+            transitions.estimate(patients, changes, lesion_changes, confirmatory),
+            fitted,
+        ]
+    )
+    write_frame(out / "transitions/transitions.csv", changes)
+    write_frame(out / "transitions/lesions.csv", lesion_changes)
+    write_frame(out / "transitions/matrix.csv", matrix)
+    write_frame(out / "statistics.csv", rows)
+    for name, record in records.items():
+        write_json(out / f"models/{name}.json", record)
+
+    data_kind = origin.data_kind(read.sources)
+    shown = []
+    drawings = {
+        "transition_matrix": (transition_matrix, (matrix,), ()),
+        "paired_slopes": (paired_slopes, (changes,), (threshold,)),
+        "gain_by_mib1": (gain_by_mib1, (changes, patients, floor), (floor,)),
+        "forest": (forest, (rows,), ()),
+    }
+    for name, (module, inputs, settings_of_it) in drawings.items():
+        stem = out / "figures" / name
+        drawn = module.data(*inputs)
+        figure = module.figure(drawn, *settings_of_it, data_kind)
+        export.save(figure, {kind: f"{stem}.{kind}" for kind in export.FORMATS})
+        write_frame(f"{stem}.csv", origin.marked(drawn, data_kind))
+        template = (ROOT / f"workflow/report/{name}.rst").read_text(encoding="utf-8")
+        text = captions.render(
+            name, template, rows, data_kind, threshold=threshold, rule_words=RULE_WORDS[rule]
+        )
+        write_text(f"{stem}.txt", text)
+        svg = Path(f"{stem}.svg").read_bytes()
+        shown.append(summary.Figure(name, name, svg, *captions.split(text)))
+    made = tables.all_tables(rows, matrix, read.sources)
+    for table in made:
+        write_text(out / f"tables/{table.name}.csv", table_formats.to_csv(table))
+        write_text(out / f"tables/{table.name}.html", table_formats.html_page(table))
+        write_bytes(out / f"tables/{table.name}.docx", table_formats.to_docx(table))
+    source_files = [
+        source[table]
+        for source in settings["sources"]
+        for table in ("patients", "lesions")
+        if table in source
+    ]
+    code = sorted((ROOT / "scripts/captem").rglob("*.py"))
+    lock = ROOT / "requirements.lock"
+    record = provenance.record(settings, source_files, code, ROOT / "pyproject.toml", lock)
+    write_json(out / "provenance.json", record)
+    page = summary.render(
+        (ROOT / "workflow/report/summary.html.jinja").read_text(encoding="utf-8"),
+        study=settings["study"],
+        cut=settings["cut"],
+        statistics=rows,
+        flow=read.flow,
+        sources=read.sources,
+        problems=read.problem_frame(),
+        repairs=read.repairs,
+        tables=made,
+        figures=shown,
+        provenance=record,
+        criterion=settings["criterion"],
+    )
+    write_text(out / "summary.html", page)
+
+
+def _yaml(path: str) -> dict:
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
