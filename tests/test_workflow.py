@@ -271,6 +271,19 @@ def test_bad_input_leaves_the_last_good_results(clone):
             if name in before} == before  # fmt: skip
 
 
+def test_check_of_new_data_leaves_the_report_alone(clone):
+    good = "patient_id,krenning_pre,krenning_post\nA,1,3\nB,2,2\nC,<=1,2\n"
+    config = write_study(clone.path, good)
+    assert clone.snakemake("--configfile", config).returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in clone.results("mine").rglob("*")
+              if path.is_file() and not {"cohort", "logs"} & set(path.parts)}  # fmt: skip
+    (clone.path / "patients.csv").write_text(good + "D,1,4\n")
+    done = clone.snakemake("check", "--configfile", config)
+    assert done.returncode == 0, done.stdout
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert "report.html" in {path.name for path in before}
+
+
 def test_check_touches_nothing_but_the_cohort_folder(clone):
     config = bad_study(clone.path)
     done = clone.snakemake("check", "--configfile", config)

@@ -7,6 +7,7 @@ OUTPUTS:
     SETTINGS: the resolved settings; RESULTS: where they lead; functions for inputs and handlers
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -141,12 +142,14 @@ def report_contents():
 
 
 def say_where_results_are():
-    """Write report.html when all that it shows is there, and say where to look first."""
-    found = captem_problems.read(f"{RESULTS}/cohort/problems.csv")
+    """Write report.html when a run has made all that it shows, and say where to look first."""
+    problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
+    found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
     if found:
         print(captem_problems.as_text(found), file=sys.stderr)
-        print(f"All of them: {RESULTS}/cohort/problems.csv", file=sys.stderr)
-    if not all(Path(path).is_file() for path in report_contents()):
+        print(f"All of them: {problems_csv}", file=sys.stderr)
+    # A run for some other target, such as check, leaves the report as it was.
+    if not set(workflow.dag_settings.targets or ["all"]) & {"all", "report"}:
         return
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "settings.yaml"
@@ -177,13 +180,18 @@ def say_where_results_are():
 
 
 def say_what_went_wrong(log):
-    """Print what is wrong in words as the last thing: the data's problems, or the failed log's end."""
-    gate = Path(f"{RESULTS}/logs/check_cohort.log")
-    found = (
-        captem_problems.read(f"{RESULTS}/cohort/problems.csv") if gate.is_file() else []
-    )
-    stopping = captem_problems.stopping(found, SETTINGS["on_problem"])
-    if stopping:
+    """Print what is wrong in words as the last thing: the data's problems, or the failed log's end.
+
+    `log` lists the files Snakemake wrote its own messages to.
+    """
+    said = "".join(Path(path).read_text(encoding="utf-8") for path in log)
+    failed = [
+        Path(path)
+        for path in re.findall(r"^ +log: (.+?) \(check log", said, re.MULTILINE)
+    ]
+    if any(path.name == "check_cohort.log" for path in failed):
+        found = captem_problems.read(f"{RESULTS}/cohort/problems.csv")
+        stopping = captem_problems.stopping(found, SETTINGS["on_problem"])
         print(
             f"\nThe data of study {SETTINGS['study']} have problems:", file=sys.stderr
         )
@@ -193,12 +201,7 @@ def say_what_went_wrong(log):
             file=sys.stderr,
         )
         return
-    logs = sorted(
-        Path(f"{RESULTS}/logs").glob("*.log"), key=lambda path: path.stat().st_mtime
-    )
-    failed = [path for path in logs if path.stat().st_size]
-    if failed:
-        tail = "\n".join(
-            failed[-1].read_text(encoding="utf-8").strip().splitlines()[-3:]
-        )
-        print(f"\nWhat went wrong, from {failed[-1]}:\n{tail}", file=sys.stderr)
+    for path in failed:
+        if path.is_file() and path.stat().st_size:
+            tail = "\n".join(path.read_text(encoding="utf-8").strip().splitlines()[-3:])
+            print(f"\nWhat went wrong, from {path}:\n{tail}", file=sys.stderr)
