@@ -12,10 +12,12 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-report: "workflow/report/workflow.rst"
-
-
 include: "workflow/rules/common.smk"
+
+
+report: f"workflow/report/workflow{'_synthetic' if SYNTHETIC else ''}.rst"
+
+
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/transitions.smk"
 include: "workflow/rules/models.smk"

@@ -477,8 +477,11 @@ def flattened(provenance: Mapping[str, Any], above: str = "") -> list[tuple[str,
         name = f"{above} / {key}" if above else str(key)
         if isinstance(value, Mapping):
             lines += flattened(value, name)
+        elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+            for number, item in enumerate(value, start=1):
+                lines += flattened(item, f"{name} / {number}")
         elif isinstance(value, list | tuple):
-            lines.append((name, ", ".join(map(str, value))))
+            lines.append((name, ", ".join(map(str, value)) or "none"))
         else:
             lines.append((name, str(value)))
     return lines

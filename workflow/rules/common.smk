@@ -7,6 +7,7 @@ OUTPUTS:
     SETTINGS: the resolved settings; RESULTS: where they lead; functions for inputs and handlers
 """
 
+import itertools
 import re
 import subprocess
 import sys
@@ -52,7 +53,6 @@ def resolved_settings():
 
 
 SETTINGS = resolved_settings()
-config.update(SETTINGS)
 RESULTS = f"results/{SETTINGS['study']}"
 SOURCE_FILES = [
     source[table]
@@ -81,6 +81,17 @@ def read_source(path):
         return None
 
 
+def says_synthetic(path):
+    """Return whether the note at the top of a table says that its data are synthetic."""
+    if not Path(path).is_file():
+        return False
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        note = itertools.takewhile(
+            lambda line: line.lstrip("\ufeff").startswith("#"), lines
+        )
+        return any("synthetic" in line.lower() for line in note)
+
+
 def needs(script):
     """Return what a script's result depends on beside its data: its modules, and the versions."""
     modules = module_files(script, read_source)
@@ -91,6 +102,11 @@ def needs(script):
 def all_code():
     """Return the scripts and modules of all rules that were defined so far."""
     return [workflow.source_path(f"../../scripts/{path}") for path in sorted(CODE)]
+
+
+# For the front page of report.html, which is rendered from `config`.
+config.update(SETTINGS)
+SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES)
 
 
 def existing_sources(wildcards):
@@ -107,7 +123,8 @@ def caption_file(name):
 def figure_files(name, category):
     """Return the outputs of a rule that draws a figure; the svg goes into the report."""
     stem = f"{RESULTS}/figures/{name}"
-    labels = {"figure": name.replace("_", " ")}
+    # Snakemake sorts by label; the number keeps the order of reading.
+    labels = {"figure": f"{list(FIGURES).index(name) + 1} {name.replace('_', ' ')}"}
     shown = report(
         f"{stem}.svg", caption=caption_file(name), category=category, labels=labels
     )
@@ -118,14 +135,14 @@ def figure_files(name, category):
 def table_files():
     """Return the outputs of the rule that makes the tables; the html goes into the report."""
     files = {}
-    for name in TABLES:
+    for number, name in enumerate(TABLES, start=1):
         stem = f"{RESULTS}/tables/{name}"
         files |= {f"{name}_{kind}": f"{stem}.{kind}" for kind in ("csv", "docx")}
         files[f"{name}_html"] = report(
             f"{stem}.html",
             caption="../report/tables.rst",
             category="4 Tables",
-            labels={"table": name.replace("_", " ")},
+            labels={"table": f"{number} {name.replace('_', ' ')}"},
         )
     return files
 

@@ -23,13 +23,13 @@ from captem.figures.style import (
 MODEL_WORDS = {
     "model.krenning": "Krenning score at follow-up (odds ratio)",
     "model.krenning_cycles": "The same, with cycles: association only (odds ratio)",
-    "model.suvmax": "SUVmax at follow-up (ratio)",
+    "model.suvmax": "SUV$_{max}$ at follow-up (ratio)",
 }
 TERM_WORDS = {
     "krenning_pre": "baseline score, per step",
     "log2_mib1": "MIB1, per doubling",
     "captem_cycles": "CAPTEM cycles, per cycle",
-    "log2_suvmax_pre": "baseline SUVmax, per doubling",
+    "log2_suvmax_pre": "baseline SUV$_{max}$, per doubling",
 }
 _NARROWEST, _WIDEST = 0.02, 50.0
 _MM_A_ROW = 4.6

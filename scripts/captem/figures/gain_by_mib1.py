@@ -14,6 +14,7 @@ from captem.figures.style import FAINT, SINGLE_COLUMN_MM, new_figure, nothing_to
 
 _TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 _UNKNOWN = "#FFFFFF"
+_ONE_NUMBER = "#00204D"
 _BAND = 0.5
 
 
@@ -72,11 +73,15 @@ def draw(points: pd.DataFrame, ax: Axes, mib1_floor: float) -> Axes:
     known = points[points["captem_cycles"].notna()]
     unknown = points[points["captem_cycles"].isna()]
     ax.scatter(unknown["mib1"], unknown["y"], color=_UNKNOWN, **edge)
-    if len(known):
-        cycles = known["captem_cycles"]
+    cycles = known["captem_cycles"]
+    if cycles.nunique() == 1:
+        # A bar of one value would suggest a range that is not there.
+        ax.scatter(known["mib1"], known["y"], color=_ONE_NUMBER, **edge)
+        ax.set_title(f"CAPTEM cycles: {cycles.iloc[0]:g}", loc="right", fontsize=7)
+    elif len(known):
         dots = ax.scatter(
             known["mib1"], known["y"], c=cycles, cmap="cividis",
-            vmin=cycles.min(), vmax=max(cycles.max(), cycles.min() + 1), **edge,
+            vmin=cycles.min(), vmax=cycles.max(), **edge,
         )  # fmt: skip
         # whole cycles only: a colour bar that names 6.5 cycles would name what no one was given
         places = sorted({int(v) for v in np.linspace(cycles.min(), cycles.max(), 5).round()})
