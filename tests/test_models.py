@@ -121,7 +121,7 @@ def study_of(folder, rows):
     ("rows", "words"),
     [
         ([], "no patient has all"),
-        (["1,2,7,6"], "one patient has all"),
+        (["1,2,7,6"], "only one patient has all"),
         ([f"{i % 3},2,{5 + i},6" for i in range(20)], "may be the same"),
         ([f"{i % 3},{i % 4},7,6" for i in range(20)], "cannot be told apart"),
         (["1,2,7,6", "2,3,9,4", "0,1,12,5"], "parameters"),

@@ -21,7 +21,7 @@ def too_few_pairs(pairs: int) -> str:
     """Return why inference from so few pairs is refused, or empty text."""
     if pairs >= MIN_PAIRS:
         return ""
-    have = {0: "no patient has", 1: "one patient has"}[pairs]
+    have = {0: "no patient has", 1: "only one patient has"}[pairs]
     return f"{have} both scans scored; at least {MIN_PAIRS} are needed for a statement beyond them"
 
 

@@ -1,0 +1,40 @@
+"""What the README shows is what the example gives."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from captem.figures import export, paired_slopes
+from captem.summary import answer
+from PIL import Image
+from studies import ROOT, shipped
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_answer_is_the_examples():
+    quoted = " ".join(re.findall(r"^> ?(.*)$", README, re.MULTILINE))
+    sentences = " ".join(answer(shipped("config").statistics)[:2])
+    assert quoted.startswith(sentences)
+    assert "Synthetic data" in quoted
+
+
+def test_the_picture_is_the_examples(tmp_path):
+    """Compared with a tolerance: another processor may draw an edge a shade apart."""
+    figure = paired_slopes.figure(paired_slopes.data(shipped("config").changes), 3, "synthetic")
+    export.save(figure, {"png": tmp_path / "now.png"})
+    with Image.open(tmp_path / "now.png") as now, Image.open(ROOT / "docs/example.png") as shown:
+        assert now.size == shown.size, "copy figures/paired_slopes.png to docs/example.png"
+        apart = np.abs(np.asarray(now, dtype=float) - np.asarray(shown, dtype=float)).mean()
+    assert apart < 0.5, "copy figures/paired_slopes.png to docs/example.png"
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\(([^)h][^)]*)\)", README))
+def test_links_lead_to_files(name):
+    assert (ROOT / name).exists()
+
+
+def test_the_readme_fits_two_screens():
+    assert len(README.splitlines()) <= 90
