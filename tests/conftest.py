@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from studies import Study, shipped, without_patients
 
 ROOT = Path(__file__).resolve().parent.parent
 _NEEDS = {"browser": ("chromium", "chromedriver")}
@@ -80,3 +81,15 @@ def example(tmp_path_factory) -> Clone:
 def clone(tmp_path) -> Clone:
     """A clone of its own, in which nothing has run."""
     return make_clone(tmp_path / "captem")
+
+
+@pytest.fixture(scope="session", params=["config", "published_case", "none"])
+def study(request) -> Study:
+    """The two studies that ship and one without a patient, analysed in this process."""
+    return without_patients() if request.param == "none" else shipped(request.param)
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> Study:
+    """The synthetic example, analysed in this process."""
+    return shipped("config")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import yaml
-from captem import cohort, describe, models, statistics, transitions
+from captem import cohort, describe, models, statistics, tables, transitions
 from captem.config import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,17 @@ class Study:
     matrix: pd.DataFrame
     statistics: pd.DataFrame
     models: dict
+
+    @property
+    def patients(self) -> pd.DataFrame:
+        return self.cohort.patients
+
+    @property
+    def sources(self) -> pd.DataFrame:
+        return self.cohort.sources
+
+    def tables(self) -> list[tables.Table]:
+        return tables.all_tables(self.statistics, self.matrix, self.sources)
 
 
 def schema() -> dict:
@@ -63,6 +75,13 @@ def analysed(settings: dict) -> Study:
     matrix = transitions.matrix(read.patients)
     collected = statistics.combine(rows)
     return Study(settings, read, changes, lesion_changes, matrix, collected, records)
+
+
+@cache
+def without_patients() -> Study:
+    """Return a study before its first patient."""
+    with tempfile.TemporaryDirectory() as folder:
+        return from_text(Path(folder), "patient_id,krenning_pre,krenning_post\n")
 
 
 def from_text(folder: Path, patients: str, lesions: str | None = None, **settings) -> Study:

@@ -10,23 +10,13 @@ import pandas as pd
 import pytest
 from captem import rounding, statistics, summary
 from captem.summary import Figure
-from test_tables import ROOT, Study
+from studies import ROOT, Study, analysed, shipped, without_patients
 
 TEMPLATE = (ROOT / "workflow" / "report" / "summary.html.jinja").read_text(encoding="utf-8")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="240.9pt" height="100pt"></svg>'
 FIGURE = Figure("paired", "Most patients moved up", SVG, "SUVmax & scores.", "Lines going up.")
 PROVENANCE = {"study": "s", "captem": "0.1.0", "inputs": {"patients.csv": "ab" * 32}}
 CRITERION = {"threshold": 3, "rule": "most"}
-
-
-@pytest.fixture(scope="module", params=["example", "published_case", "none"])
-def study(request: pytest.FixtureRequest) -> Study:
-    return Study(request.param)
-
-
-@pytest.fixture(scope="module")
-def example() -> Study:
-    return Study("example")
 
 
 def _page(study: Study, /, template: str = TEMPLATE, **changed) -> str:
@@ -96,8 +86,8 @@ def test_every_number_of_the_answer_is_a_row_of_statistics(study: Study) -> None
         assert {text.rstrip(".") for text in re.findall(r"\d[\d.]*%?", words)} <= allowed
 
 
-def test_the_answer_of_the_example(example: Study) -> None:
-    said = summary.answer(example.statistics)
+def test_the_answer_of_the_example(synthetic: Study) -> None:
+    said = summary.answer(synthetic.statistics)
     assert said[0] == (
         "Of 60 patients, 54 were scanned again and scored at both scans. In 29 uptake rose (54%; "
         "95% CI 41% to 66%), in 20 it stayed the same, in 3 it fell and in 2 the scores leave it "
@@ -110,8 +100,8 @@ def test_the_answer_of_the_example(example: Study) -> None:
     assert "planned ahead" in said[-1] and "22" in said[-1]
 
 
-def test_the_answer_follows_the_statistics(example: Study) -> None:
-    frame = example.statistics.copy()
+def test_the_answer_follows_the_statistics(synthetic: Study) -> None:
+    frame = synthetic.statistics.copy()
     frame.loc[frame["row_id"].eq("criterion.gained/criterion/all"), "n_events"] = 7
     assert "before, 7 met it after (17%" in summary.answer(frame)[1]
 
@@ -124,7 +114,7 @@ def test_the_first_screen_names_no_method(study: Study) -> None:
 
 
 def test_one_patient_is_described_and_nothing_inferred() -> None:
-    said = summary.answer(Study("published_case").statistics)
+    said = summary.answer(shipped("published_case").statistics)
     assert said == [
         "One patient is reported: uptake rose. The SSTR criterion was not met before and was met "
         "after.",
@@ -133,7 +123,7 @@ def test_one_patient_is_described_and_nothing_inferred() -> None:
 
 
 def test_no_patient_is_said_so() -> None:
-    nobody = Study("none")
+    nobody = without_patients()
     assert summary.answer(nobody.statistics) == [
         "No patient is recorded yet, so there is nothing to report."
     ]
@@ -150,8 +140,8 @@ def test_patients_without_a_second_scan_only() -> None:
     assert "none was scored at both scans" in summary.answer(frame)[0]
 
 
-def test_the_caveats_are_those_of_the_cohort(example: Study) -> None:
-    found = {caveat.head: caveat for caveat in summary.caveats(example.statistics)}
+def test_the_caveats_are_those_of_the_cohort(synthetic: Study) -> None:
+    found = {caveat.head: caveat for caveat in summary.caveats(synthetic.statistics)}
     assert "PRRT in 4 and embolisation in 3" in found["Other treatment between the scans"].text
     assert found["Not everyone was scored twice"].n == 6
     assert found["Somatostatin analogue changed"].n == 7
@@ -162,14 +152,16 @@ def test_the_caveats_are_those_of_the_cohort(example: Study) -> None:
 
 
 def test_what_was_never_recorded_is_a_caveat() -> None:
-    found = {caveat.head: caveat for caveat in summary.caveats(Study("published_case").statistics)}
+    found = {
+        caveat.head: caveat for caveat in summary.caveats(shipped("published_case").statistics)
+    }
     assert "other treatment between the scans" in found["Not recorded"].text
     assert "Other treatment between the scans" not in found
     assert found["Exploratory"].n == 1 and "Very few patients" in found
 
 
-def test_a_caveat_goes_when_its_count_is_zero(example: Study) -> None:
-    frame = example.statistics.copy()
+def test_a_caveat_goes_when_its_count_is_zero(synthetic: Study) -> None:
+    frame = synthetic.statistics.copy()
     frame.loc[frame["analysis"].eq("describe.scanner_changed"), "n_events"] = 0
     assert "Scanner changed" not in {caveat.head for caveat in summary.caveats(frame)}
 
@@ -191,26 +183,26 @@ def test_no_patient_is_on_the_page(study: Study) -> None:
     assert "PRRT eligible" not in page and "PRRT-eligible" not in page
 
 
-def test_an_id_in_a_problem_or_repair_stays_off_the_page(example: Study) -> None:
+def test_an_id_in_a_problem_or_repair_stays_off_the_page(synthetic: Study) -> None:
     """The reader of this test may trust the one above: the frames do hold the ids."""
-    assert "R016" in set(example.cohort.repairs["patient_id"])
+    assert "R016" in set(synthetic.cohort.repairs["patient_id"])
     problems = pd.DataFrame(
         {"severity": ["error"], "rule": ["out_of_range"], "patient_id": ["R016"], "value": ["912"]}
     )
-    page = _page(example, problems=problems)
+    page = _page(synthetic, problems=problems)
     assert "R016" not in page and "912" not in page
     assert "Error: value outside what is allowed" in page
 
 
-def test_the_synthetic_banner_and_words(example: Study) -> None:
-    page = _page(example)
+def test_the_synthetic_banner_and_words(synthetic: Study) -> None:
+    page = _page(synthetic)
     banner = page[page.index('class="banner"') :].split("</div>")[0]
     assert "Synthetic data: every value is invented." in banner
     assert "Most patients moved up (synthetic data)" in page
     assert "Table 1. Characteristics of the patients (synthetic data)" in page
     text = " ".join(_Reader(page).text.split())
     assert "mib1_median = 9.0" in text and "All of it is invented." in text
-    recorded = _page(Study("published_case"))
+    recorded = _page(shipped("published_case"))
     assert 'class="banner"' not in recorded and "synthetic" not in recorded.lower()
 
 
@@ -224,51 +216,51 @@ def test_every_unanswered_question_is_listed(study: Study) -> None:
         assert all("_" not in question.split(" (")[0] for question in questions)
 
 
-def test_the_flow_is_the_flow(example: Study) -> None:
-    flow = example.cohort.flow
+def test_the_flow_is_the_flow(synthetic: Study) -> None:
+    flow = synthetic.cohort.flow
     table = summary.flow_table(flow)
     shown = [row.cells[1:] for row in table.rows if not row.heading]
     expected = [(str(n), str(k)) for n, k in zip(flow["n"], flow["n_lesions"], strict=True)]
     assert shown == expected
 
 
-def test_repairs_are_counted_by_rule(example: Study) -> None:
-    repairs = example.cohort.repairs
+def test_repairs_are_counted_by_rule(synthetic: Study) -> None:
+    repairs = synthetic.cohort.repairs
     table = summary.counted(repairs, "repairs", "Repairs")
     assert sum(int(row.cells[1]) for row in table.rows) == len(repairs)
     assert len(table.rows) == repairs["rule"].nunique()
 
 
-def test_figures_are_embedded_with_alt_text(example: Study) -> None:
-    page = _page(example)
+def test_figures_are_embedded_with_alt_text(synthetic: Study) -> None:
+    page = _page(synthetic)
     assert 'alt="Lines going up."' in page and "SUV<sub>max</sub> &amp; scores." in page
     assert "--printed: 240.9pt" in page
-    assert "Figures</a>" not in _page(example, figures=[])
+    assert "Figures</a>" not in _page(synthetic, figures=[])
 
 
-def test_text_from_outside_is_escaped(example: Study) -> None:
-    sources = example.sources.assign(note="<script>alert(1)</script>")
-    page = _page(example, study="<b>x</b>", sources=sources)
+def test_text_from_outside_is_escaped(synthetic: Study) -> None:
+    sources = synthetic.sources.assign(note="<script>alert(1)</script>")
+    page = _page(synthetic, study="<b>x</b>", sources=sources)
     assert "<script>" not in page and "<b>x</b>" not in page
 
 
-def test_the_provenance_and_the_criterion_are_shown(example: Study) -> None:
-    text = " ".join(_Reader(_page(example)).text.split())
+def test_the_provenance_and_the_criterion_are_shown(synthetic: Study) -> None:
+    text = " ".join(_Reader(_page(synthetic)).text.split())
     assert "inputs / patients.csv" in text and "ab" * 32 in text
     assert "a Krenning score of 3 or more, reached by more than half of the lesions" in text
-    assert "SSTR criterion met:" not in _page(example, criterion=None)
+    assert "SSTR criterion met:" not in _page(synthetic, criterion=None)
 
 
-def test_a_name_that_is_missing_is_an_error(example: Study) -> None:
+def test_a_name_that_is_missing_is_an_error(synthetic: Study) -> None:
     with pytest.raises(jinja2.UndefinedError):
-        _page(example, template=TEMPLATE + "{{ nothing_of_this_name }}")
+        _page(synthetic, template=TEMPLATE + "{{ nothing_of_this_name }}")
 
 
-def test_the_page_is_the_same_twice(example: Study) -> None:
-    assert _page(example) == _page(Study("example"))
+def test_the_page_is_the_same_twice(synthetic: Study) -> None:
+    assert _page(synthetic) == _page(analysed(shipped("config").settings))
 
 
-def test_unknown_rows_break_nothing(example: Study) -> None:
+def test_unknown_rows_break_nothing(synthetic: Study) -> None:
     extra = statistics.frame(
         [
             statistics.row("bias.regression_to_mean", "krenning", "all", "gain", estimate=0.2),
@@ -276,8 +268,8 @@ def test_unknown_rows_break_nothing(example: Study) -> None:
                            **statistics.not_estimable("no liver value")),
         ]
     )  # fmt: skip
-    frame = statistics.combine([example.statistics, extra])
+    frame = statistics.combine([synthetic.statistics, extra])
     assert ("no liver value", ["New thing: a_b (all patients)"]) in summary.unanswered(frame)
     low = next(c for c in summary.caveats(frame) if c.head == "Patients with low uptake")
     assert "not yet quantified" not in low.text
-    _page(example, statistics=frame)
+    _page(synthetic, statistics=frame)

@@ -7,88 +7,15 @@ import io
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import docx
 import pandas as pd
-import pytest
-from captem import (
-    cohort,
-    describe,
-    models,
-    origin,
-    rounding,
-    statistics,
-    table_formats,
-    tables,
-    transitions,
-)
+from captem import origin, rounding, statistics, table_formats, tables
 from captem.tables import Row, Table
+from studies import Study, analysed, shipped
 
-ROOT = Path(__file__).parents[1]
-COHORTS = ROOT / "config" / "cohorts"
-CONFIRMATORY = {"example": ["prospective"], "published_case": [], "none": []}
 NAMES = ["characteristics", "transition_matrix", "transitions", "models"]
 SHARE = re.compile(r"(\d+)/(\d+) \((.+)\)$")
-
-
-def _ingest(name: str) -> cohort.Cohort:
-    if name == "example":
-        given = [
-            cohort.Source(
-                "retrospective",
-                str(COHORTS / name / "patients.csv"),
-                str(COHORTS / name / "lesions.csv"),
-                {"mib1": "Ki-67 (%)"},
-            ),
-            cohort.Source(
-                "prospective",
-                str(COHORTS / name / "prospective_patients.csv"),
-                str(COHORTS / name / "prospective_lesions.csv"),
-            ),
-        ]
-    else:
-        folder = COHORTS / "published_case"
-        given = [
-            cohort.Source("case_report", str(folder / "patients.csv"), str(folder / "lesions.csv"))
-        ]
-    return cohort.ingest(given, threshold=3, rule="most", on_problem="stop")
-
-
-class Study:
-    """A cohort with its statistics, by the package's own functions."""
-
-    def __init__(self, name: str):
-        self.cohort = _ingest(name)
-        self.patients, self.lesions = self.cohort.patients, self.cohort.lesions
-        self.sources = self.cohort.sources
-        if name == "none":
-            self.patients, self.lesions = self.patients.iloc[:0], self.lesions.iloc[:0]
-            self.sources = self.sources.iloc[:0]
-        changes = transitions.patient_transitions(self.patients, self.lesions, 3, "most")
-        marks = transitions.lesion_transitions(self.lesions, 3)
-        confirmatory = CONFIRMATORY[name]
-        self.matrix = transitions.matrix(self.patients)
-        self.statistics = statistics.combine(
-            [
-                transitions.estimate(self.patients, changes, marks, confirmatory),
-                models.estimate(self.patients, confirmatory, 0.5)[0],
-                describe.describe(self.patients),
-            ]
-        )
-
-    def tables(self) -> list[Table]:
-        return tables.all_tables(self.statistics, self.matrix, self.sources)
-
-
-@pytest.fixture(scope="module", params=["example", "published_case", "none"])
-def study(request: pytest.FixtureRequest) -> Study:
-    return Study(request.param)
-
-
-@pytest.fixture(scope="module")
-def example() -> Study:
-    return Study("example")
 
 
 def _rows(table: Table) -> list[dict[str, str]]:
@@ -166,44 +93,44 @@ def test_every_characteristic_is_a_row_of_statistics(study: Study) -> None:
                 assert parts <= medians or cell in ("", rounding.EMPTY)
 
 
-def test_every_count_of_statistics_is_shown(example: Study) -> None:
+def test_every_count_of_statistics_is_shown(synthetic: Study) -> None:
     """The way back: no direction and no characteristic is left out."""
     shown = {
         _bare(cell)
-        for table in (tables.characteristics(example.statistics),
-                      tables.transitions(example.statistics))
+        for table in (tables.characteristics(synthetic.statistics),
+                      tables.transitions(synthetic.statistics))
         for row in table.rows for cell in row.cells
     }  # fmt: skip
-    frame = example.statistics
+    frame = synthetic.statistics
     counted = frame[frame["n_events"].gt(0) & frame["analysis"].ne("describe.patients")]
     shares = counted["estimand"].eq("proportion") & ~counted["row_id"].str.endswith("exact")
     assert _shares(counted[shares]) <= shown
     assert "29/54 (54%)" in shown and "60 (50–72)" in shown
 
 
-def test_a_changed_statistic_changes_the_table(example: Study) -> None:
+def test_a_changed_statistic_changes_the_table(synthetic: Study) -> None:
     """Nothing is computed again: the table follows the row, whatever it says."""
-    frame = example.statistics.copy()
+    frame = synthetic.statistics.copy()
     row = frame["row_id"].eq("transition.proportion/krenning/all/up")
     frame.loc[row, "n_events"] = 13
     assert "13/54 (24%)" in table_formats.to_csv(tables.transitions(frame))
 
 
-def test_the_matrix_has_its_totals_and_daggers(example: Study) -> None:
-    table = tables.transition_matrix(example.matrix, example.statistics)
+def test_the_matrix_has_its_totals_and_daggers(synthetic: Study) -> None:
+    table = tables.transition_matrix(synthetic.matrix, synthetic.statistics)
     body = [[float(cell.rstrip("†")) for cell in row.cells[1:]] for row in table.rows]
     counts = [row[:-1] for row in body[:-1]]
     assert [sum(row) for row in counts] == [row[-1] for row in body[:-1]]
     assert [sum(column) for column in zip(*counts, strict=True)] == body[-1][:-1]
     assert body[-1][-1] == 54
-    split = example.matrix[[f"split_{step}" for step in range(5)]].to_numpy()
+    split = synthetic.matrix[[f"split_{step}" for step in range(5)]].to_numpy()
     for i, row in enumerate(table.rows[:-1]):
         assert [cell.endswith("†") for cell in row.cells[1:-1]] == list(split[i] > 0)
     assert any(note.startswith("†") for note in table.notes)
 
 
-def test_exact_scores_need_no_dagger(example: Study) -> None:
-    matrix = example.matrix.copy()
+def test_exact_scores_need_no_dagger(synthetic: Study) -> None:
+    matrix = synthetic.matrix.copy()
     matrix[[f"split_{step}" for step in range(5)]] = 0.0
     table = tables.transition_matrix(matrix)
     assert "†" not in table_formats.to_csv(table) + "".join(table.notes)
@@ -227,9 +154,9 @@ def test_what_is_not_ok_never_looks_ok(study: Study) -> None:
     assert "not_estimable" in shown or "unstable" in shown
 
 
-def test_an_unstable_row_loses_its_mark_only_with_its_status(example: Study) -> None:
+def test_an_unstable_row_loses_its_mark_only_with_its_status(synthetic: Study) -> None:
     name = "model.krenning/krenning/confirmatory/log2_mib1/maximum_likelihood"
-    frame = example.statistics.copy()
+    frame = synthetic.statistics.copy()
     assert statistics.find(frame, name)["status"] == "unstable"
     before = next(row for row in tables.models(frame).rows if row.cells[1].startswith("1.92"))
     assert before.cells[1] == "1.92[a]" and before.status == "unstable"
@@ -252,22 +179,22 @@ def test_the_estimate_comes_before_p(study: Study) -> None:
         assert 1 < columns.index("CI") < columns.index("P")
 
 
-def test_a_small_p_is_a_bound(example: Study) -> None:
-    rows = _rows(tables.transitions(example.statistics))
+def test_a_small_p_is_a_bound(synthetic: Study) -> None:
+    rows = _rows(tables.transitions(synthetic.statistics))
     test = next(row for row in rows if row["Finding"] == "As many up as down?")
     assert _bare(test["P"]) == "<.001"
-    for table in example.tables():
+    for table in synthetic.tables():
         assert not re.search(r"\b0\.\d+e|,\.000", table_formats.to_csv(table))
 
 
-def test_an_open_interval_of_p_is_told(example: Study) -> None:
-    rows = _rows(tables.transitions(example.statistics))
+def test_an_open_interval_of_p_is_told(synthetic: Study) -> None:
+    rows = _rows(tables.transitions(synthetic.statistics))
     test = next(row for row in rows if row["Finding"] == "As many gained as lost?")
     assert "Interval scores leave P open" in test["note"]
 
 
-def test_the_synthetic_word_is_in_every_format(example: Study) -> None:
-    for table in example.tables():
+def test_the_synthetic_word_is_in_every_format(synthetic: Study) -> None:
+    for table in synthetic.tables():
         assert all(row["data"] == "synthetic" for row in _rows(table))
         assert "synthetic data" in table.title
         assert "Synthetic data: every value is invented." in table_formats.to_html(table)
@@ -277,7 +204,7 @@ def test_the_synthetic_word_is_in_every_format(example: Study) -> None:
 
 
 def test_recorded_data_are_not_called_synthetic() -> None:
-    for table in Study("published_case").tables():
+    for table in shipped("published_case").tables():
         assert "synthetic" not in table_formats.html_page(table).lower()
         assert all(row["data"] == "recorded" for row in _rows(table))
 
@@ -306,8 +233,8 @@ def test_word_has_the_cells_of_the_csv(study: Study) -> None:
             assert cells == row[: len(table.columns)]
 
 
-def test_word_repeats_the_header_and_turns_wide_pages(example: Study) -> None:
-    for table in example.tables():
+def test_word_repeats_the_header_and_turns_wide_pages(synthetic: Study) -> None:
+    for table in synthetic.tables():
         document = docx.Document(io.BytesIO(table_formats.to_docx(table)))
         grid, section = document.tables[0], document.sections[0]
         repeated = [bool(row._tr.xpath("./w:trPr/w:tblHeader")) for row in grid.rows]
@@ -317,8 +244,8 @@ def test_word_repeats_the_header_and_turns_wide_pages(example: Study) -> None:
         assert grid.style.name == "Table Captem"
 
 
-def test_word_sets_symbols_by_named_styles(example: Study) -> None:
-    document = docx.Document(io.BytesIO(table_formats.to_docx(tables.models(example.statistics))))
+def test_word_sets_symbols_by_named_styles(synthetic: Study) -> None:
+    document = docx.Document(io.BytesIO(table_formats.to_docx(tables.models(synthetic.statistics))))
     runs = [run for row in document.tables[0].rows for cell in row.cells
             for paragraph in cell.paragraphs for run in paragraph.runs]  # fmt: skip
     by_style = {run.style.name: run.text for run in runs}
@@ -327,11 +254,11 @@ def test_word_sets_symbols_by_named_styles(example: Study) -> None:
     assert document.styles["P symbol"].font.italic
 
 
-def test_the_same_table_gives_the_same_bytes(example: Study) -> None:
-    for table in example.tables():
+def test_the_same_table_gives_the_same_bytes(synthetic: Study) -> None:
+    for table in synthetic.tables():
         assert table_formats.to_docx(table) == table_formats.to_docx(table)
-    again = Study("example").tables()
-    for first, second in zip(example.tables(), again, strict=True):
+    again = analysed(shipped("config").settings).tables()
+    for first, second in zip(synthetic.tables(), again, strict=True):
         assert table_formats.to_docx(first) == table_formats.to_docx(second)
 
 
@@ -350,7 +277,7 @@ def test_html_is_scoped_and_escaped() -> None:
     assert table_formats.html_page(table).startswith("<!doctype html>")
 
 
-def test_unknown_rows_break_nothing(example: Study) -> None:
+def test_unknown_rows_break_nothing(synthetic: Study) -> None:
     extra = statistics.frame(
         [
             statistics.row("transition.win_odds", "krenning", "all", "win odds", role="secondary",
@@ -362,8 +289,8 @@ def test_unknown_rows_break_nothing(example: Study) -> None:
                            n_patients=60, n_events=30, estimate=0.5),
         ]
     )  # fmt: skip
-    frame = statistics.combine([example.statistics, extra])
-    made = tables.all_tables(frame, example.matrix, example.sources)
+    frame = statistics.combine([synthetic.statistics, extra])
+    made = tables.all_tables(frame, synthetic.matrix, synthetic.sources)
     texts = {table.name: table_formats.to_csv(table) for table in made}
     assert "Win odds,2.50,1.50 to ∞" in texts["transitions"]
     assert "some term" in texts["models"] and "MIB1 index is missing" in texts["models"]

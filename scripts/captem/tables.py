@@ -19,6 +19,7 @@ from captem import rounding
 from captem.origin import MIXED, RECORDED, SYNTHETIC, data_kind
 from captem.statistics import ALL, CONFIRMATORY
 from captem.statistics import frame as statistics_frame
+from captem.wording import MODEL_WORDS, SUBSET_WORDS, TERM_LABELS, TERM_WORDS
 
 DATA_NOTES = {
     RECORDED: "",
@@ -65,27 +66,6 @@ CHANGE_WORDS = {
     ("criterion.gained", ""): "SSTR criterion gained, of those who did not meet it before",
     ("criterion.mcnemar", ""): "As many gained as lost?",
 }
-TERM_WORDS = {
-    "krenning_pre": "Krenning score at baseline",
-    "log2_mib1": "MIB1 index",
-    "captem_cycles": "CAPTEM cycles",
-    "log2_suvmax_pre": "SUVmax at baseline",
-}
-TERM_LABELS = {
-    "krenning_pre": "Krenning score at baseline, per step",
-    "log2_mib1": "MIB1 index, per doubling",
-    "captem_cycles": "CAPTEM cycles, per cycle",
-    "log2_suvmax_pre": "SUVmax at baseline, per doubling",
-}
-MODEL_WORDS = {
-    "model.krenning": "Krenning score at follow-up",
-    "model.krenning_cycles": "Krenning score at follow-up, with CAPTEM cycles",
-    "model.suvmax": "SUVmax at follow-up",
-    "model.suvmax_cycles": "SUVmax at follow-up, with CAPTEM cycles",
-    "model.criterion": "SSTR criterion gained",
-    "model.criterion_cycles": "SSTR criterion gained, with CAPTEM cycles",
-}
-SUBSET_WORDS = {ALL: "all patients", CONFIRMATORY: "patients of confirmatory sources"}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.transforms import blended_transform_factory
 
 from captem import rounding
 from captem.figures.style import (
@@ -19,20 +20,14 @@ from captem.figures.style import (
     new_figure,
     nothing_to_draw,
 )
+from captem.wording import MODEL_WORDS, SUBSET_WORDS, TERM_LABELS
 
-MODEL_WORDS = {
-    "model.krenning": "Krenning score at follow-up (odds ratio)",
-    "model.krenning_cycles": "The same, with cycles: association only (odds ratio)",
-    "model.suvmax": "SUV$_{max}$ at follow-up (ratio)",
-}
-TERM_WORDS = {
-    "krenning_pre": "baseline score, per step",
-    "log2_mib1": "MIB1, per doubling",
-    "captem_cycles": "CAPTEM cycles, per cycle",
-    "log2_suvmax_pre": "baseline SUV$_{max}$, per doubling",
-}
 _NARROWEST, _WIDEST = 0.02, 50.0
 _MM_A_ROW = 4.6
+# The axes between the column of terms and that of numbers, in widths of the figure.
+_AXES_LEFT, _AXES_RIGHT = 0.27, 0.745
+# What stands above and below the rows: the mark of synthetic data, the axis with its label.
+_TOP_MM, _BOTTOM_MM = 6, 11
 # Keeps words readable where the line of no association runs behind them.
 _PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
@@ -45,8 +40,8 @@ def data(statistics: pd.DataFrame) -> pd.DataFrame:
     rows = statistics[statistics["analysis"].isin(list(MODEL_WORDS))]
     rows = rows.drop_duplicates(["analysis", "subset", "term"])
     columns = [
-        "row_id", "analysis", "subset", "term", "role", "estimate", "conf_low", "conf_high",
-        "interval_method", "p_value", "n_patients", "status", "reason",
+        "row_id", "analysis", "subset", "term", "role", "estimand", "estimate", "conf_low",
+        "conf_high", "interval_method", "p_value", "n_patients", "status", "reason",
     ]  # fmt: skip
     order = {name: i for i, name in enumerate(MODEL_WORDS)}
     rows = rows.assign(_order=rows["analysis"].map(order))
@@ -64,12 +59,14 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
     places: list[float] = []
     for (analysis, subset), rows in terms.groupby(["analysis", "subset"], sort=False):
         heading = MODEL_WORDS[str(analysis)]
-        heading += f" – {_subset_words(str(subset))}" if several else ""
-        counted = f"{heading}, n = {rows['n_patients'].iloc[0]}"
+        heading += f" – {SUBSET_WORDS.get(str(subset), subset)}" if several else ""
+        beside = blended_transform_factory(ax.figure.transFigure, ax.transData)
         ax.text(
-            0, y, counted, transform=ax.get_yaxis_transform(), fontsize=7, fontweight="bold",
+            0.005, y, _typeset(heading), transform=beside, fontsize=7, fontweight="bold",
             va="center", bbox=_PLATE,
         )  # fmt: skip
+        counted = f"{rows['estimand'].iloc[0]}, n = {rows['n_patients'].iloc[0]}"
+        ax.text(1.02, y, counted, transform=ax.get_yaxis_transform(), va="center", color=FAINT)
         y += 1
         for row in rows.to_dict("records"):
             _draw_row(ax, row, y, low, high)
@@ -91,8 +88,8 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
 
 def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float) -> None:
     beside = ax.get_yaxis_transform()
-    ax.text(-0.02, y, TERM_WORDS.get(row["term"], row["term"]), transform=beside, ha="right",
-            va="center")  # fmt: skip
+    label = _typeset(TERM_LABELS.get(row["term"], row["term"]))
+    ax.text(-0.02, y, label, transform=beside, ha="right", va="center")
     if row["status"] == "not_estimable":
         # The first clause says what is wanting; the whole sentence stands in the table and the csv.
         reason = textwrap.shorten(f"not estimable: {row['reason'].split(';')[0]}", 110)
@@ -126,14 +123,17 @@ def _limits(terms: pd.DataFrame) -> tuple[float, float]:
     )
 
 
-def _subset_words(subset: str) -> str:
-    return {"all": "all sources", "confirmatory": "confirmatory sources"}.get(subset, subset)
+def _typeset(words: str) -> str:
+    return words.replace("SUVmax", "SUV$_{max}$")
 
 
 def figure(terms: pd.DataFrame, data_kind: str) -> Figure:
     """Return the figure at double-column width, as tall as it has rows."""
     groups = len(terms.drop_duplicates(["analysis", "subset"]))
-    height = 22 + _MM_A_ROW * (len(terms) + 1.35 * groups)
+    height = _TOP_MM + _BOTTOM_MM + _MM_A_ROW * (len(terms) + 1.35 * groups + 1)
     drawing, ax = new_figure(DOUBLE_COLUMN_MM, height, data_kind)
+    drawing.set_layout_engine("none")
+    bottom, top = _BOTTOM_MM / height, 1 - _TOP_MM / height
+    ax.set_position((_AXES_LEFT, bottom, _AXES_RIGHT - _AXES_LEFT, top - bottom))
     draw(terms, ax)
     return drawing
