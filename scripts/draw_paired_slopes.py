@@ -13,7 +13,7 @@ with logged(snakemake.log[0]):
     from captem.files import read_frame, write_frame
 
     data_kind = origin.data_kind(read_frame(snakemake.input.sources))
-    drawn = paired_slopes.data(read_frame(snakemake.input.transitions, text=paired_slopes.TEXT))
+    drawn = paired_slopes.data(read_frame(snakemake.input.transitions))
     figure = paired_slopes.figure(drawn, snakemake.params.threshold, data_kind)
     export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
     write_frame(snakemake.output.csv, origin.marked(drawn, data_kind))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem import captions, problems, tables
+    from captem import captions, tables
     from captem.files import read_frame, write_text
     from captem.summary import Figure, render
 
@@ -28,8 +28,8 @@ with logged(snakemake.log[0]):
         statistics=statistics,
         flow=read_frame(snakemake.input.flow),
         sources=sources,
-        problems=read_frame(snakemake.input.problems, text=problems.COLUMNS),
-        repairs=read_frame(snakemake.input.repairs, text=("row", "written", "read")),
+        problems=read_frame(snakemake.input.problems),
+        repairs=read_frame(snakemake.input.repairs),
         tables=tables.all_tables(statistics, read_frame(snakemake.input.matrix), sources),
         figures=figures,
         criterion=snakemake.params.criterion,

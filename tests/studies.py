@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 from captem import cohort, describe, models, statistics, tables, transitions
 from captem.config import resolve
+from captem.files import read_frame, write_frame
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,17 +64,19 @@ def analysed(settings: dict) -> Study:
         rule=rule,
         on_problem=settings["on_problem"],
     )
-    changes = transitions.patient_transitions(read.patients, read.lesions, threshold, rule)
-    lesion_changes = transitions.lesion_transitions(read.lesions, threshold)
+    patients, lesions = through_csv(read.patients), through_csv(read.lesions)
+    changes = transitions.patient_transitions(patients, lesions, threshold, rule)
+    lesion_changes = transitions.lesion_transitions(lesions, threshold)
     confirmatory = settings["confirmatory_sources"]
-    fitted, records = models.estimate(read.patients, confirmatory, settings["mib1_floor"])
+    fitted, records = models.estimate(patients, confirmatory, settings["mib1_floor"])
     rows = [
-        describe.describe(read.patients),
-        transitions.estimate(read.patients, changes, lesion_changes, confirmatory),
+        describe.describe(patients),
+        transitions.estimate(patients, changes, lesion_changes, confirmatory),
         fitted,
     ]
-    matrix = transitions.matrix(read.patients)
-    collected = statistics.combine(rows)
+    matrix = through_csv(transitions.matrix(patients))
+    collected = statistics.combine([through_csv(part) for part in rows])
+    changes, lesion_changes = through_csv(changes), through_csv(lesion_changes)
     return Study(settings, read, changes, lesion_changes, matrix, collected, records)
 
 
@@ -82,6 +85,13 @@ def without_patients() -> Study:
     """Return a study before its first patient."""
     with tempfile.TemporaryDirectory() as folder:
         return from_text(Path(folder), "patient_id,krenning_pre,krenning_post\n")
+
+
+def through_csv(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write and read a table, as it passes from rule to rule."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_frame(Path(folder) / "table.csv", frame)
+        return read_frame(Path(folder) / "table.csv")
 
 
 def from_text(folder: Path, patients: str, lesions: str | None = None, **settings) -> Study:

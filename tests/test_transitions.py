@@ -81,12 +81,13 @@ def test_intervals_leave_directions_and_criteria_open(tmp_path):
     # 2 certainly up, 1 down; A and B up or same, C any: at most 5 up and 1 down, at least 2 and 2.
     assert row["p_high"] == row["p_value"] == 1
     assert row["p_low"] == pytest.approx(2 * (1 + 6) / 2**6)
-    assert row["status"] == "ok"
+    assert row["status"] == "unstable"
+    assert "only 3 patients changed for certain, and in 3 the scores leave it open" in row["reason"]
 
 
 def test_the_matrix_keeps_every_patient_and_marks_the_split_ones(tmp_path):
     found = from_text(tmp_path, HEAD + "A,<=1,III-IV\nB,1,3\nC,2,\n")
-    matrix = found.matrix.set_index("krenning_pre")
+    matrix = found.matrix.set_index("score_pre")
     counts = matrix[[str(step) for step in range(5)]]
     split = matrix[[f"split_{step}" for step in range(5)]]
     assert counts.to_numpy().sum() == 2

@@ -13,6 +13,7 @@ import pandas as pd
 
 from captem import origin, rounding, statistics
 from captem.errors import CaptemError
+from captem.wording import reason_words
 
 ALT_TEXT = "Alt text:"
 
@@ -58,7 +59,7 @@ class Numbers:
 
     def reason(self, row_id: str) -> str:
         """Return why a row is not ok."""
-        return str(self.row(row_id)["reason"])
+        return reason_words(str(self.row(row_id)["reason"]))
 
     def _number(self, row_id: str, column: str) -> float:
         value = self.row(row_id)[column]

@@ -10,7 +10,7 @@ from pandera.errors import SchemaErrors
 
 from captem import lesions, notation
 from captem.problems import ERROR, WARNING, Problem
-from captem.reading import IDENTITY, SCHEMAS, Part, Source
+from captem.reading import SCHEMAS, Part, Source, identifies
 from captem.schemas import fields
 
 PAIRS = (("krenning_pre", "krenning_post"), ("suvmax_pre", "suvmax_post"))
@@ -59,7 +59,7 @@ def headings(source: Source, parts: list[Part]) -> list[Problem]:
 
 def _missing_column(part: Part, name: str) -> Problem:
     assert part.cells is not None
-    found = ", ".join(heading for heading in part.cells.header if not IDENTITY.search(heading))
+    found = ", ".join(heading for heading in part.cells.header if not identifies(heading))
     pair = next((pair for pair in PAIRS if name in pair), None)
     allowed = f"a column {name}"
     if pair:
@@ -98,7 +98,8 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
         problems += _repeated(
             marks[~unnamed], key, "duplicate_lesion", "each lesion of a patient in one row"
         )
-    orphans = marks[~marks["patient_id"].isin(patients["patient_id"]) & marks["patient_id"].ne("")]
+    named = marks["patient_id"].notna() & marks["patient_id"].ne("")
+    orphans = marks[named & ~marks["patient_id"].isin(patients["patient_id"])]
     problems += [
         Problem(
             ERROR, "unknown_patient", row["_file"], row=str(row["_row"]),
@@ -112,7 +113,7 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
 
 
 def _repeated(frame: pd.DataFrame, key: list[str], rule: str, allowed: str) -> list[Problem]:
-    frame = frame[frame["patient_id"].ne("")]
+    frame = frame[frame["patient_id"].notna() & frame["patient_id"].ne("")]
     twice = frame[frame.duplicated(key, keep=False)]
     problems = []
     for _, rows in twice.groupby(key, sort=False):
@@ -127,6 +128,25 @@ def _repeated(frame: pd.DataFrame, key: list[str], rule: str, allowed: str) -> l
                 )
             )  # fmt: skip
     return problems
+
+
+def index_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> list[Problem]:
+    """Under the rule `index`, does each patient with matched lesions have one index lesion?"""
+    if rule != "index":
+        return []
+    marks = scored.get("index_lesion", pd.Series(index=scored.index, dtype=object)).eq("yes")
+    counts = marks.groupby(scored["patient_id"]).sum()
+    wrong = counts[counts != 1]
+    return [
+        Problem(
+            WARNING, "no_single_index_lesion", row["_file"], row=str(row["_row"]),
+            patient_id=row["patient_id"], column="index_lesion",
+            value=f"{wrong[row['patient_id']]} of the matched lesions say yes",
+            allowed="yes for one lesion of the patient that is scored at both scans",
+            mend="mark one in the lesion table; until then the patient has no score by this rule",
+        )
+        for row in patients[patients["patient_id"].isin(wrong.index)].to_dict("records")
+    ]  # fmt: skip
 
 
 def ranges(frame: pd.DataFrame, table: str, parts: list[Part]) -> list[Problem]:

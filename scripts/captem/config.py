@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import difflib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
     if not faults:
         settings = _with_defaults(settings, schema)
         faults = _cross_checks(settings)
+    faults = list(dict.fromkeys(faults))
     if faults:
         heading = "The config is not right:"
         raise CaptemError("\n".join([heading, *(f"  - {fault}" for fault in faults)]))
@@ -87,7 +89,10 @@ def _explained(error: Any) -> str:
         allowed = ", ".join(map(str, error.validator_value))
         near = _nearest(str(error.instance), [str(item) for item in error.validator_value])
         return f"{place}: {error.instance!r} is not one of {allowed}; {near}{said}"
-    return f"{place or 'the file'}: {error.message}{said}"
+    hint = ""
+    if error.validator == "type" and error.validator_value == "string":
+        hint = "; put it in quotation marks"
+    return f"{place or 'the file'}: {error.message}{hint}{said}"
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
@@ -112,4 +117,12 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
         for name in settings["confirmatory_sources"]
         if name not in names
     ]
+    for source in settings["sources"]:
+        headings = [heading.strip() for heading in source["columns"].values()]
+        faults += [
+            f"sources, columns of {source['name']}: the heading {heading!r} is given to two names"
+            for heading in sorted({item for item in headings if headings.count(item) > 1})
+        ]
+    if not math.isfinite(settings["mib1_floor"]):
+        faults.append("mib1_floor: not a number")
     return faults

@@ -37,10 +37,12 @@ def status(
     (`SCORES`), `criterion_pre` and `criterion_post` (`yes`, `no` or missing).
     """
     own = patients.set_index("patient_id")[list(SCORES)].astype(float)
-    ranked = patient_values(matched(lesions, SCORES), SCORES, rule).astype(float)
+    compared = matched(lesions, SCORES)
+    ranked = patient_values(compared, SCORES, rule).astype(float)
     used = own.copy()
-    shared = own.index.intersection(ranked.index)
-    used.loc[shared] = ranked.loc[shared]
+    # Where the rule picks none of the matched lesions the criterion stays open, whatever the sheet.
+    with_lesions = own.index.isin(compared["patient_id"])
+    used.loc[with_lesions] = ranked.reindex(own.index[with_lesions]).to_numpy()
     result = used.copy()
     result["scored"] = used.notna().all(axis=1)
     for time in ("pre", "post"):

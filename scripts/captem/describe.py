@@ -33,10 +33,9 @@ def groups(patients: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def midpoint(patients: pd.DataFrame, name: str) -> pd.Series:
     """Return a measure as one number: an interval at its midpoint, an open one as missing."""
-    if name in patients:
-        return patients[name].astype(float)
     if f"{name}_low" not in patients:
-        return pd.Series(np.nan, index=patients.index)
+        known = patients.get(name, pd.Series(np.nan, index=patients.index))
+        return known.astype(float)
     low, high = patients[f"{name}_low"].astype(float), patients[f"{name}_high"].astype(float)
     return ((low + high) / 2).where(np.isfinite(high))
 
@@ -54,16 +53,20 @@ def describe(patients: pd.DataFrame) -> pd.DataFrame:
             rows += _measure(name, unit, subset, midpoint(chosen, name))
         for name in CATEGORIES:
             if name in patients:
-                levels = [level for level in sorted(set(patients[name].dropna()))]
+                levels = sorted(set(patients[name].dropna()))
                 rows += _levels(name, subset, chosen[name], levels)
         for name in PAIRS:
             if f"{name}_pre" in patients and f"{name}_post" in patients:
                 before, after = chosen[f"{name}_pre"], chosen[f"{name}_post"]
                 both = before.notna() & after.notna()
-                changed = int((both & before.ne(after)).sum())
-                rows.append(
-                    _count(f"describe.{name}_changed", subset, "yes", changed, int(both.sum()))
-                )
+                changed = both & before.str.casefold().ne(after.str.casefold())
+                rows += [
+                    _count(f"describe.{name}_changed", subset, term, int(mask.sum()), n)
+                    for term, mask, n in (
+                        ("yes", changed, int(both.sum())),
+                        ("missing", ~both, len(chosen)),
+                    )
+                ]
     return statistics.frame(rows)
 
 

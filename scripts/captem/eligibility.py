@@ -17,8 +17,17 @@ def _missing(column: str) -> Test:
     return lambda patients: patients[column].isna()
 
 
+def _spans_all(low: pd.Series, high: pd.Series) -> pd.Series:
+    """An interval as wide as all scores of the study together rules nothing out."""
+    return (high > low) & (low <= low.min()) & (high >= high.max())
+
+
 _BASELINE = ("no baseline score", _missing("krenning_pre_low"))
 _FOLLOW_UP = ("no follow-up score", _missing("krenning_post_low"))
+_UNINFORMATIVE = (
+    "follow-up score may be any",
+    lambda patients: _spans_all(patients["krenning_post_low"], patients["krenning_post_high"]),
+)
 _SUV_BASELINE = ("no baseline SUVmax", _missing("suvmax_pre"))
 _SUV_FOLLOW_UP = ("no follow-up SUVmax", _missing("suvmax_post"))
 _MIB1 = ("no MIB1 index", _missing("mib1_low"))
@@ -27,13 +36,13 @@ _MIB1_OPEN = (
     lambda patients: np.isinf(patients["mib1_high"].astype(float)),
 )
 _CYCLES = ("number of cycles not known", _missing("captem_cycles"))
-_UNSCORED = ("no pair of scores", lambda patients: ~patients["scored"])
+_UNSCORED = ("no pair of scores that the rule can use", lambda patients: ~patients["scored"])
 
 NEEDS: dict[str, tuple[tuple[str, Test], ...]] = {
     "transition": (_BASELINE, _FOLLOW_UP),
     "criterion": (_UNSCORED,),
-    "model.krenning": (_BASELINE, _FOLLOW_UP, _MIB1, _MIB1_OPEN),
-    "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _MIB1, _MIB1_OPEN, _CYCLES),
+    "model.krenning": (_BASELINE, _FOLLOW_UP, _UNINFORMATIVE, _MIB1, _MIB1_OPEN),
+    "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _UNINFORMATIVE, _MIB1, _MIB1_OPEN, _CYCLES),
     "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_OPEN),
 }
 

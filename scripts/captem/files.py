@@ -62,17 +62,22 @@ def write_frame(path: str | Path, frame: pd.DataFrame) -> None:
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
-def read_frame(path: str | Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a canonical CSV; the columns named in `text` stay text, and only `` is missing.
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a canonical CSV: the columns of `captem.columns` as numbers, all others as text.
 
-    Identifiers such as `007` or `NA` must come back as they were written, so every column that
-    ends in `_id`, and those in `text`, are never read as numbers.
+    Only an empty cell is missing, so that codes such as `007` or `NA` come back as they were.
     """
     import pandas as pd
 
-    columns = pd.read_csv(path, nrows=0).columns
-    kept = {name: str for name in columns if name.endswith("_id") or name in text}
-    return pd.read_csv(path, dtype=kept, keep_default_na=False, na_values=[""])
+    from captem.columns import COUNTS, MEASURES
+
+    frame = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=[""])
+    for name in frame.columns:
+        if name in MEASURES:
+            frame[name] = frame[name].astype(float)
+        elif name in COUNTS:
+            frame[name] = frame[name].astype(float).astype("Int64")
+    return frame
 
 
 def same_bytes_zip(data: bytes) -> bytes:

@@ -11,8 +11,12 @@ MIN_PAIRS = 2
 # Effective observations per slope, for maximum likelihood and least squares.
 MIN_PER_SLOPE = 5.0
 STABLE_PER_SLOPE = 15.0
-# With fewer differences even the most extreme outcome has P above .05 (5: 2 * 0.5**5 = .0625).
-MIN_DIFFERENCES = 6
+# A test that cannot fall below this, whatever the outcome, can only be read as exploratory.
+ALPHA = 0.05
+# With less than one unit between the lowest and the highest patient, a ratio per unit is a guess.
+MIN_SPAN = 1.0
+# Residuals this small against the outcome are rounding, and a standard error of them is noise.
+MIN_RESIDUAL = 1e-20
 # A leverage of 1 leaves that patient no residual: HC3 divides by zero there.
 MAX_LEVERAGE = 1 - 1e-8
 
@@ -61,18 +65,38 @@ def few_for_regression(effective: float, slopes: int) -> str:
     )
 
 
-def few_differences(differences: int) -> str:
+def few_differences(certain: int, still_open: int, what: str, *, mid_p: bool = False) -> str:
     """Return why a test on so few differences says little, or empty text.
 
-    With d differences the smallest two-sided P of an exact test is 2 * 0.5**d.
+    Parameters
+    ----------
+    certain, still_open : patients who certainly differ, and who may, as interval scores leave open.
+    what : what they did, as in `changed`.
+    mid_p : whether the test is by mid-P, which reaches 0.5**d with d differences; an exact
+        two-sided test reaches 2 * 0.5**d.
     """
-    if differences >= MIN_DIFFERENCES:
+
+    def smallest(differences: int) -> float:
+        return min(1.0, 0.5**differences * (1 if mid_p else 2))
+
+    if smallest(certain) <= ALPHA:
         return ""
-    if differences == 0:
-        return "no patient changed, so P is 1"
-    noun = "patient" if differences == 1 else "patients"
-    smallest = min(1.0, 2 * 0.5**differences)
-    return f"only {differences} {noun} changed: the smallest P possible is {smallest:g}"
+    if certain == still_open == 0:
+        return f"no patient {what}, so P is 1"
+    said = f"only {certain} {'patient' if certain == 1 else 'patients'} {what}"
+    if still_open:
+        said += f" for certain, and in {still_open} the scores leave it open"
+    return f"{said}: the smallest P possible is {smallest(certain + still_open):g}"
+
+
+def short_span(span: float, unit: str) -> str:
+    """Return why a ratio per unit of a term is to be read as exploratory, or empty text.
+
+    `span` is the distance between the lowest and the highest value, in units of the term.
+    """
+    if span >= MIN_SPAN:
+        return ""
+    return f"the patients span only {span:.2g} of the unit ({unit}): beyond it the ratio is a guess"
 
 
 def _per_slope(effective: float, slopes: int) -> str:

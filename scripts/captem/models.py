@@ -108,12 +108,32 @@ def estimate(
         for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
             planned = statistics.role(model.planned, subset, patients["source"], confirmatory)
             chosen = eligibility.analysed(patients[mask], model.analysis)
+            absent = _absent(patients[mask], model)
             x = predictors(chosen, mib1_floor)[list(model.terms)].to_numpy()
             fit = _fit_suvmax if model.outcome == "suvmax" else _fit_krenning
-            found = fit(model, subset, planned, chosen, x)
+            variant = "" if model.outcome == "suvmax" else _ML
+            found = (
+                _refused(model, subset, planned, variant, 0, absent)
+                if absent
+                else fit(model, subset, planned, chosen, x)
+            )
             rows += found.rows
             records[model.analysis][subset] = {"terms": list(model.terms)} | found.record
     return statistics.frame(rows), records
+
+
+def _absent(patients: pd.DataFrame, model: Model) -> str:
+    """Return a sentence where a term of the model is known of no patient at all, or empty text."""
+    needed = {
+        "krenning_pre": ("krenning_pre_low", "the Krenning score at baseline"),
+        "log2_mib1": ("mib1_low", "the MIB1 index"),
+        "captem_cycles": ("captem_cycles", "the number of CAPTEM cycles"),
+        "log2_suvmax_pre": ("suvmax_pre", "SUVmax at baseline"),
+    }
+    missing = [needed[term][1] for term in model.terms if patients[needed[term][0]].isna().all()]
+    if not missing or patients.empty:
+        return ""
+    return f"{' and '.join(missing)} is not given for any patient"
 
 
 def _rows(
@@ -154,14 +174,15 @@ def _fit_krenning(
     if reason:
         return _refused(model, subset, role, _ML, n, reason)
     fit = ordinal.fit(low, high, x)
-    if not fit.converged:
+    if not fit.converged or fit.aliased:
         return _refused(
-            model, subset, role, _ML, n, "the likelihood has no maximum that could be found"
+            model, subset, role, _ML, n, "the likelihood has no single maximum that could be found"
         )
     effective = ordinal.effective_n(low, high)
     caution = limits.few_for_regression(effective, len(model.terms))
     values = []
-    for column, _ in enumerate(model.terms):
+    for column, term in enumerate(model.terms):
+        doubt = caution or limits.short_span(float(np.ptp(x[:, column])), UNITS[term])
         bounds = ordinal.profile_interval(fit, column, LEVEL)
         statistic, p_value = ordinal.likelihood_ratio(fit, column)
         values.append(
@@ -176,8 +197,8 @@ def _fit_krenning(
                 "p_value": p_value,
                 "p_method": "likelihood ratio",
                 "n_patients": n,
-                "status": "unstable" if caution else "ok",
-                "reason": caution,
+                "status": "unstable" if doubt else "ok",
+                "reason": doubt,
             }
         )
     record = {
@@ -272,7 +293,17 @@ def _fit_suvmax(
             max_leverage=float(leverage.max()),
         )  # fmt: skip
     fit = OLS(y, design).fit(cov_type="HC3", use_t=True)
+    if fit.ssr <= limits.MIN_RESIDUAL * float(y @ y):
+        return _refused(
+            model, subset, role, "", n,
+            "SUVmax at follow-up is an exact function of the terms, so there is no residual to "
+            "judge by; was a column copied?",
+        )  # fmt: skip
     caution = limits.few_for_regression(n, len(model.terms))
+    doubts = [
+        caution or limits.short_span(float(np.ptp(x[:, i])), UNITS[term])
+        for i, term in enumerate(model.terms)
+    ]
     bounds = fit.conf_int(1 - LEVEL)
     values = [
         {
@@ -287,8 +318,8 @@ def _fit_suvmax(
             "p_value": float(fit.pvalues[i]),
             "p_method": "HC3, t",
             "n_patients": n,
-            "status": "unstable" if caution else "ok",
-            "reason": caution,
+            "status": "unstable" if doubts[i - 1] else "ok",
+            "reason": doubts[i - 1],
         }
         for i in range(1, parameters)
     ]

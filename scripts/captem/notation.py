@@ -13,13 +13,17 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-MISSING_CODES = frozenset({"na", "n/a", "nd", "n.d.", "-", "?", "."})
+MISSING_CODES = frozenset(
+    {"na", "n/a", "nd", "n.d.", "-", "?", ".", "missing", "not known", "not available"}
+)
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "\u00a0": " "})
 _SIGNS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
 _BOUND = re.compile(r"(<=|>=|<|>)(.+)")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-_SIGNED = re.compile(r"-?\d+(\.\d+)?")
+# ASCII digits, and no more of them than any measure of a patient has.
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
+_SIGNED = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,15})?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]+")
 _YES_NO = {"yes": "yes", "y": "yes", "1": "yes", "no": "no", "n": "no", "0": "no"}
 _SEX = {"female": "female", "f": "female", "male": "male", "m": "male", "other": "other"}
 
@@ -121,7 +125,8 @@ def percent(text: str) -> Interval:
     """
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
-    cell = _tidy(text).replace("%", "")
+    # The sign belongs behind a number: in `3%5` it separates two.
+    cell = re.sub(r"(?<=[0-9])%(?=-|$)", "", _tidy(text))
     if bound := _BOUND.fullmatch(cell):
         end = _unsigned(bound.group(2))
         low, high = (0.0, end) if bound.group(1)[0] == "<" else (end, math.inf)
@@ -193,7 +198,17 @@ def text(cell: str) -> Word:
     """Read free text, without the blanks around it."""
     if is_missing(cell):
         return Word(None, _missing_rule(cell))
-    return Word(cell.strip(), _spelling(cell))
+    clean = printable(cell)
+    return Word(clean or None, _spelling(cell) or ("control_character" if clean != cell else ""))
+
+
+def printable(cell: str) -> str:
+    """Return a text without control characters, such as the soft line break of a word processor.
+
+    >>> printable(" lung\\x0bleft ")
+    'lung left'
+    """
+    return _CONTROL.sub(" ", cell).strip()
 
 
 def _spelling(cell: str) -> str:
@@ -201,10 +216,11 @@ def _spelling(cell: str) -> str:
 
 
 def _tidy(cell: str) -> str:
+    """Plain signs, and no blanks around them; a blank between two numbers stays and is an error."""
     tidy = cell.translate(_DASHES)
     for sign, plain in _SIGNS.items():
         tidy = tidy.replace(sign, plain)
-    return "".join(tidy.split())
+    return re.sub(r"\s*(<=|>=|[-<>%])\s*", r"\1", tidy).strip()
 
 
 def _unsigned(part: str) -> float:

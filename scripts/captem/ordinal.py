@@ -261,8 +261,10 @@ def null_loglik(low: ArrayLike, high: ArrayLike, weights: ArrayLike | None = Non
 def effective_n(low: ArrayLike, high: ArrayLike) -> float:
     """Effective sample size n - sum n_k^3 / n^2 of an ordinal outcome (Harrell 2015, section 4.4).
 
-    An interval counts in its middle category, or half in each of the two middle ones. 0 for no
-    outcomes, and for outcomes that are all the same.
+    An interval counts in its middle category, or half in each of the two middle ones, and for less
+    than a whole observation: for the part of the range of the outcomes that it rules out. A point
+    rules out all but itself and counts 1; an interval as wide as the range says nothing and counts
+    0. 0 for no outcomes, and for outcomes that are all the same.
 
     Args:
         low, high: lowest and highest possible score of each outcome, integers, shape (n,).
@@ -271,12 +273,19 @@ def effective_n(low: ArrayLike, high: ArrayLike) -> float:
         ValueError: malformed scores.
     """
     lowest, highest = _checked_scores(low, high)
-    n = len(lowest)
+    if len(lowest) == 0:
+        return 0.0
+    span = int(highest.max() - lowest.min())
+    if span == 0:
+        return 0.0
+    worth = 1.0 - (highest - lowest) / span
+    n = float(worth.sum())
     if n == 0:
         return 0.0
     twice = lowest + highest
     middles = np.concatenate([twice // 2, (twice + 1) // 2])
-    counts = np.unique(middles, return_counts=True)[1] / 2.0
+    places = np.unique(middles, return_inverse=True)[1]
+    counts = np.bincount(places, weights=np.concatenate([worth, worth])) / 2.0
     return float(n - np.sum(counts**3) / n**2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from captem import criterion, lesions, notation
-from captem.checks import PAIRS, against_lesions
+from captem.checks import PAIRS, against_lesions, index_lesions
 from captem.problems import WARNING, Problem
 from captem.reading import with_columns
 
@@ -30,7 +30,7 @@ def from_lesions(
     fit = measured[
         ~measured["patient_id"].isin(scored["patient_id"]) | measured.index.isin(scored.index)
     ]
-    problems = against_lesions(patients, scored, rule)
+    problems = against_lesions(patients, scored, rule) + index_lesions(patients, scored, rule)
     problems += [
         Problem(
             WARNING, "different_lesions", row["_file"], row=str(row["_row"]),
@@ -43,23 +43,23 @@ def from_lesions(
     ]  # fmt: skip
     repairs: list[dict[str, str]] = []
     for shared, names in ((scored, PAIRS[0]), (fit, PAIRS[1])):
+        halves, warnings = _halves_that_differ(patients, shared, names, rule)
+        problems += warnings
         for name in names:
-            ends = (f"{name}_low", f"{name}_high") if name not in SUV else (name,)
-            basis = shared
+            basis = shared[~shared["patient_id"].isin(halves)]
             if name.endswith("_pre"):
-                basis = pd.concat(
-                    [shared, _baseline_only(marks, ends, {*shared["patient_id"], *apart})]
-                )
-            ranked = lesions.patient_values(basis, ends, rule)
-            wanted = patients[ends[0]].isna() & patients["patient_id"].isin(ranked.index)
-            for end in ends:
+                compared = {*shared["patient_id"], *apart}
+                basis = pd.concat([basis, _baseline_only(marks, patients, names, compared)])
+            ranked = lesions.patient_values(basis, _ends(name), rule)
+            wanted = patients[_ends(name)[0]].isna() & patients["patient_id"].isin(ranked.index)
+            for end in _ends(name):
                 found = patients.loc[wanted, "patient_id"].map(ranked[end])
                 patients.loc[wanted, end] = found.astype(patients[end].dtype)
             repairs += [
                 {
                     "file": row["_file"], "sheet": "", "row": str(row["_row"]),
                     "patient_id": row["patient_id"], "column": name, "written": "",
-                    "read": notation.written(row[ends[0]], row[ends[-1]]),
+                    "read": notation.written(row[_ends(name)[0]], row[_ends(name)[-1]]),
                     "rule": f"from_lesions_{rule}",
                 }
                 for row in patients[wanted].to_dict("records")
@@ -67,9 +67,49 @@ def from_lesions(
     return patients, problems, repairs
 
 
-def _baseline_only(marks: pd.DataFrame, ends: tuple[str, ...], others: set[str]) -> pd.DataFrame:
+def _ends(name: str) -> tuple[str, ...]:
+    return (name,) if name in SUV else (f"{name}_low", f"{name}_high")
+
+
+def _halves_that_differ(
+    patients: pd.DataFrame, shared: pd.DataFrame, names: tuple[str, str], rule: str
+) -> tuple[set[str], list[Problem]]:
+    """Return the patients whose one given value does not agree with their lesions.
+
+    The other value is then not taken from the lesions: the pair would compare two things. Values
+    agree where they may be the same.
+    """
+    found: set[str] = set()
+    problems = []
+    for name, other in (names, names[::-1]):
+        low, high = _ends(name)[0], _ends(name)[-1]
+        ranked = lesions.patient_values(shared, _ends(name), rule)
+        half = patients[low].notna() & patients[_ends(other)[0]].isna()
+        for row in patients[half & patients["patient_id"].isin(ranked.index)].to_dict("records"):
+            own = ranked.loc[row["patient_id"]]
+            if own[low] <= row[high] and own[high] >= row[low]:
+                continue
+            found.add(row["patient_id"])
+            problems.append(
+                Problem(
+                    WARNING, "half_a_pair", row["_file"], row=str(row["_row"]),
+                    patient_id=row["patient_id"], column=other,
+                    allowed=f"{name} and {other} of the patient, or neither of them",
+                    mend=f"nothing: {other} stays empty, since {name} is not what the lesions give "
+                    "and the two would not be a pair; give both, or leave both to the lesions",
+                )
+            )  # fmt: skip
+    return found, problems
+
+
+def _baseline_only(
+    marks: pd.DataFrame, patients: pd.DataFrame, names: tuple[str, str], compared: set[str]
+) -> pd.DataFrame:
     """Return the baseline of patients without a matched lesion, such as those not scanned again.
 
-    They are in no comparison, but who they were at baseline belongs into the description.
+    They are in no comparison, but who they were at baseline belongs into the description. A patient
+    with a follow-up value of the sheet is left out: the two would be compared.
     """
-    return marks[marks[ends[0]].notna() & ~marks["patient_id"].isin(others)]
+    before, after = _ends(names[0])[0], _ends(names[1])[0]
+    followed = set(patients.loc[patients[after].notna(), "patient_id"])
+    return marks[marks[before].notna() & ~marks["patient_id"].isin(compared | followed)]

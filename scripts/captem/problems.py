@@ -80,15 +80,21 @@ def as_text(problems: Sequence[Problem], width: int | None = None, most: int = 4
         place = [problem.file]
         place += [f"sheet {problem.sheet}"] if problem.sheet else []
         place += [f"row {problem.row}"] if problem.row else []
-        place += [f"patient {problem.patient_id}"] if problem.patient_id else []
-        place += [f"column {problem.column}"] if problem.column else []
+        place += [f"patient {_clipped(problem.patient_id, 40)}"] if problem.patient_id else []
+        place += [f"column {_clipped(problem.column, 80)}"] if problem.column else []
         lines.append(f"{problem.severity.upper()} {', '.join(place)}")
-        said = f"found: {problem.value}; " if problem.value else ""
+        said = f"found: {_clipped(problem.value)}; " if problem.value else ""
         text = f"{said}allowed: {problem.allowed}. To mend: {problem.mend}."
         lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
     if len(problems) > most:
         lines.append(f"... and {len(problems) - most} more in problems.csv")
     return "\n".join(lines)
+
+
+def _clipped(value: str, most: int = 200) -> str:
+    """Return a value short enough for the terminal, without its control characters."""
+    clean = "".join(sign if sign.isprintable() else " " for sign in value)
+    return clean if len(clean) <= most else f"{clean[:most]} ..."
 
 
 def _counted(number: int, noun: str) -> str:

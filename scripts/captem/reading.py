@@ -23,13 +23,35 @@ from captem.sources import NotReadableFile, SourceTable
 SCHEMAS = {"patients": PATIENTS, "lesions": LESIONS}
 # What captem adds to the cells of a file: where each row stood, and whether it is synthetic.
 BOOKKEEPING = ("synthetic", "_file", "_row")
-# A heading that is one of these, or starts or ends with one as a word, is taken for an identity.
-IDENTITY = re.compile(
-    r"(^|[ _.-])(name|surname|forename|initials|dob|birth|mrn|nhs|ssn|phone|telephone|mobile|"
-    r"e-?mail|address|postcode|zip)([ _.-]|$)|^(birth_?date|date_of_birth|medical_record.*|"
-    r"record_(no|number)|(first|last|full|family)_?name)$",
-    re.IGNORECASE,
+# Words of a heading that mean a person's identity, in the languages sheets were seen in. A column
+# that is dropped by mistake costs a renamed heading; one that is kept by mistake costs a name.
+_IDENTITY_WORDS = frozenset(
+    """
+    name names surname forename firstname lastname fullname initials dob birth birthday birthdate
+    mrn nhs nhsnumber ssn uhid aadhaar passport phone telephone tel mobile mail email address
+    postcode zip kin accession nachname vorname geburtsdatum geburtstag geb patientennummer
+    fallnummer adresse telefon nom prenom prénom naissance nombre apellido apellidos nacimiento
+    cognome nascita
+    """.split()  # noqa: SIM905
 )
+_IDENTITY_PHRASES = re.compile(
+    r"\b(d o b|social security|instance uid|"
+    r"(record|hospital|mr|cr|reg|registration|case|file|chart|contact|insurance) "
+    r"(id|no|nr|num|number))\b"
+)
+
+
+def identifies(heading: str) -> bool:
+    """Say whether a heading looks like a column that identifies a person.
+
+    >>> [identifies(text) for text in ("PatientName", "D.O.B.", "Name, Vorname", "MR No")]
+    [True, True, True, True]
+    >>> [identifies(text) for text in ("lesion_site", "captem_start", "comment")]
+    [False, False, False]
+    """
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading)
+    words = re.sub(r"[\W\d_]+", " ", parted).strip().lower()
+    return bool(_IDENTITY_WORDS & set(words.split()) or _IDENTITY_PHRASES.search(words))
 
 
 @dataclass(frozen=True)
@@ -93,6 +115,15 @@ def _map_headings(part: Part, source: Source) -> dict[str, int]:
             )
         )  # fmt: skip
     wanted = {name: heading.strip() for name, heading in source.columns.items()}
+    part.problems += [
+        Problem(
+            ERROR, "identity_mapped", part.cells.file, column=heading,
+            allowed="a column that does not identify a person",
+            mend=f"give {name} from a column with the study's own codes or values",
+        )
+        for name, heading in wanted.items()
+        if heading in header and identifies(heading)
+    ]  # fmt: skip
     mapped = {}
     for name in known:
         heading = wanted.get(name, name)
@@ -107,11 +138,13 @@ def _read_cells(part: Part) -> pd.DataFrame:
     assert part.cells is not None
     cells = part.cells
     known = fields(SCHEMAS[part.table])
-    ids = [row[part.mapped["patient_id"]].strip() for row in cells.rows] if (
-        "patient_id" in part.mapped
-    ) else [""] * len(cells.rows)  # fmt: skip
+    place = part.mapped.get("patient_id")
+    # None where the whole column is missing, which is one problem and not one a row.
+    ids = [None if place is None else notation.printable(row[place]) for row in cells.rows]
     columns: dict[str, Any] = {}
     for name, place in part.mapped.items():
+        if name == "patient_id":
+            continue  # a code is a code, also where it reads NA
         columns |= _read_column(part, known[name], [row[place] for row in cells.rows], ids)
     columns |= _unknown_columns(part)
     frame = pd.DataFrame(columns, index=range(len(cells.rows)))
@@ -124,7 +157,9 @@ def _read_cells(part: Part) -> pd.DataFrame:
     return frame
 
 
-def _read_column(part: Part, spec: Field, texts: list[str], ids: list[str]) -> dict[str, Any]:
+def _read_column(
+    part: Part, spec: Field, texts: list[str], ids: list[str | None]
+) -> dict[str, Any]:
     """Read one column's cells; each distinct text is read once."""
     assert part.cells is not None
     heading = part.cells.header[part.mapped[spec.name]]
@@ -140,7 +175,7 @@ def _read_column(part: Part, spec: Field, texts: list[str], ids: list[str]) -> d
         where = {
             "file": part.cells.file,
             "row": str(part.cells.numbers[i]),
-            "patient_id": ids[i],
+            "patient_id": ids[i] or "",
             "column": heading,
         }
         if cell in faults:
@@ -195,12 +230,16 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
     """Keep what the dictionary does not know as text; drop and list what identifies a person."""
     assert part.cells is not None
     taken = set(part.mapped.values())
-    reserved = set(SCHEMAS[part.table].columns) | set(BOOKKEEPING)
+    schema = SCHEMAS[part.table]
+    reserved = set(schema.columns) | set(fields(schema)) | set(BOOKKEEPING)
     kept: dict[str, Any] = {}
     for place, heading in enumerate(part.cells.header):
-        if place in taken or not heading:
+        if place in taken:
             continue
-        if IDENTITY.search(heading):
+        if not heading:
+            part.problems += _without_heading(part, place)
+            continue
+        if identifies(heading):
             part.problems.append(
                 Problem(
                     WARNING, "identity_dropped", part.cells.file, column=heading,
@@ -210,8 +249,10 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
                 )
             )  # fmt: skip
             continue
-        name = f"{heading} (as given)" if heading in reserved else heading
-        texts = [row[place].strip() or None for row in part.cells.rows]
+        name = heading
+        while name in reserved or name in kept or name.startswith("_"):
+            name = f"{name.lstrip('_')} (as given)"
+        texts = [notation.printable(row[place]) or None for row in part.cells.rows]
         kept[name] = pd.Series(texts, dtype=object)
         near = difflib.get_close_matches(heading.lower(), fields(SCHEMAS[part.table]), 1, 0.8)
         hint = f"if it is {near[0]}, say so" if near else "if captem should use it, say so"
@@ -223,6 +264,20 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
             )
         )  # fmt: skip
     return kept
+
+
+def _without_heading(part: Part, place: int) -> list[Problem]:
+    """Return a warning where cells stand under no heading at all: they are not read."""
+    assert part.cells is not None
+    if not any(row[place].strip() for row in part.cells.rows):
+        return []
+    return [
+        Problem(
+            WARNING, "no_heading", part.cells.file, column=f"column {place + 1}",
+            allowed="a heading above every column that holds values",
+            mend="give the column a heading; without one it is not read",
+        )
+    ]  # fmt: skip
 
 
 def joined(parts: list[Part], table: str) -> pd.DataFrame:

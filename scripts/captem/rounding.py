@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 DASH = "–"
 EMPTY = "—"
+_LARGEST, _SMALLEST = 10000, 0.0001
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -20,6 +21,11 @@ def number(value: float, digits: int = 3) -> str:
 
     >>> number(2.43997), number(0.0617), number(1234.5), number(10.0)
     ('2.44', '0.0617', '1235', '10.0')
+
+    What is beyond any use is said to be so: no reader needs its digits.
+
+    >>> number(3.2e21), number(0.0000012), number(-45000)
+    ('>10000', '<0.0001', '<-10000')
     """
     if math.isnan(value):
         return EMPTY
@@ -27,6 +33,10 @@ def number(value: float, digits: int = 3) -> str:
         return "∞" if value > 0 else "-∞"
     if value == 0:
         return "0"
+    if abs(value) > _LARGEST:
+        return f">{_LARGEST}" if value > 0 else f"<-{_LARGEST}"
+    if abs(value) < _SMALLEST:
+        return f"<{_SMALLEST:.4f}" if value > 0 else f">-{_SMALLEST:.4f}"
     magnitude = math.floor(math.log10(abs(value)))
     places = max(0, digits - 1 - magnitude)
     # 9.996 to three digits is 10.0 and not 10.00.
@@ -73,6 +83,8 @@ def p_value(p: float) -> str:
     digits = 3 if p < 0.01 else 2
     while (p < 0.05) != (float(fixed(p, digits)) < 0.05):
         digits += 1
+        if digits > 4:
+            return "< .05"
     return "= " + fixed(p, digits)[1:]
 
 
@@ -101,8 +113,21 @@ def interval(low: float, high: float, digits: int = 3) -> str:
 
     >>> interval(1.2878, 4.8802), interval(0.4, math.inf)
     ('1.29 to 4.88', '0.400 to ∞')
+    >>> interval(1.0004, 2.3)
+    '1.0004 to 2.30'
     """
-    return f"{number(low, digits)} to {number(high, digits)}"
+    ends = [number(end, digits) for end in (low, high)]
+    for i, end in enumerate((low, high)):
+        places = digits
+        # An end that excludes 1 must not look as if it were 1.
+        while math.isfinite(end) and end != 1 and float(_digits(ends[i])) == 1 and places < 9:
+            places += 1
+            ends[i] = number(end, places)
+    return f"{ends[0]} to {ends[1]}"
+
+
+def _digits(text: str) -> str:
+    return text.lstrip("<>")
 
 
 def percent_interval(low: float, high: float, n: int) -> str:

@@ -267,6 +267,10 @@ STATISTICS = pa.DataFrameSchema(
             error="a row that is not estimable has no estimate",
         ),
         pa.Check(
+            lambda rows: rows["estimate"].notna() | rows["conf_low"].isna(),
+            error="a row with an interval has an estimate",
+        ),
+        pa.Check(
             lambda rows: rows["reason"].notna() | (rows["status"] == "ok"),
             error="a row that is not ok says why",
         ),

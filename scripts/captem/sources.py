@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# A `#` before the headings themselves is a slip, and Excel writes a line such as `sep=,` on top.
+_HEADINGS = re.compile(r"\"?patient_id\b", re.IGNORECASE)
+_SEPARATOR = re.compile(r"sep=.\s*$", re.IGNORECASE)
+# The longest cell that is read; a longer one is a broken file.
+csv.field_size_limit(1_000_000)
 _WANTED = "one line of headings, then one line a patient or lesion"
 
 
@@ -36,8 +42,8 @@ class SourceTable:
 
     @property
     def synthetic(self) -> bool:
-        """True where the file's own header note says that its data are synthetic."""
-        return any("synthetic" in line.lower() for line in self.note)
+        """True where a line of the file's own header note begins with the word synthetic."""
+        return any(line.lower().startswith("synthetic") for line in self.note)
 
 
 def read_csv(path: str | Path, name: str) -> SourceTable:
@@ -59,8 +65,12 @@ def read_csv(path: str | Path, name: str) -> SourceTable:
             "fill in the file, or name another one in the config",
         )  # fmt: skip
     header = [cell.strip() for cell in filled[0][1]]
+    widths = {len(header)}
     while header and not header[-1]:
         header.pop()
+    # A row is as wide as the line of headings, with or without the empty ones at its end: a cell
+    # more or less, empty or not, may mean that a decimal comma has moved all that follows.
+    widths.add(len(header))
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         raise NotReadableFile(
             "not_csv", "one column only: the cells are separated by another sign than a comma",
@@ -70,8 +80,8 @@ def read_csv(path: str | Path, name: str) -> SourceTable:
         )  # fmt: skip
     rows, numbers, ragged = [], [], []
     for number, cells in filled[1:]:
-        extra = any(cell.strip() for cell in cells[len(header) :])
-        if extra or len(cells) < len(header):
+        beyond = any(cell.strip() for cell in cells[len(header) :])
+        if len(cells) not in widths or beyond:
             ragged.append((number, len(cells)))
         else:
             rows.append(cells[: len(header)])
@@ -88,9 +98,10 @@ def _text(path: Path) -> str:
             "correct the path in the config (it is relative to the folder you work in), "
             "or put the file there",
         ) from None  # fmt: skip
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "cannot be opened"
         raise NotReadableFile(
-            "unreadable_file", error.strerror or "cannot be opened", "a file you may read",
+            "unreadable_file", said, "a file you may read",
             "close it in other programs, or change its permissions",
         ) from None  # fmt: skip
     if data[:2] == b"PK" or path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
@@ -116,11 +127,14 @@ def _text(path: Path) -> str:
 
 
 def _header_note(text: str) -> tuple[list[str], int]:
-    note = []
+    note: list[str] = []
     for line in text.split("\n"):
-        if not line.startswith("#"):
+        bare = line.strip().lstrip('"#').strip()
+        if _HEADINGS.match(bare) or not (
+            line.lstrip('"').startswith("#") or _SEPARATOR.match(line)
+        ):
             break
-        note.append(line.lstrip("#").strip().rstrip(","))
+        note.append(bare.rstrip('",'))
     return note, len(note)
 
 
@@ -129,6 +143,6 @@ def _records(body: str) -> list[list[str]]:
         return list(csv.reader(io.StringIO(body, newline=""), strict=True))
     except csv.Error as error:
         raise NotReadableFile(
-            "not_csv", f"broken quotation marks ({error})", "a CSV file",
+            "not_csv", f"broken quotation marks, or a cell without end ({error})", "a CSV file",
             "close every quotation mark, or save the file again from the spreadsheet program",
         ) from None  # fmt: skip

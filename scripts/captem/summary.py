@@ -27,18 +27,16 @@ from captem.tables import (
     CYCLES,
     DATA_NOTES,
     MEASURE_WORDS,
-    MODEL_WORDS,
     SINGLE_ARM,
-    TERM_WORDS,
     Row,
     Table,
     analysis_words,
     find,
-    reason_words,
     records,
     subset_words,
     titled,
 )
+from captem.wording import MODEL_WORDS, TERM_WORDS, reason_words
 
 Rows = list[dict[str, Any]]
 _STEP_WORDS = {
@@ -127,8 +125,16 @@ def answer(statistics: pd.DataFrame) -> list[str]:
     if not included:
         return ["No patient is recorded yet, so there is nothing to report."]
     if not scored:
-        return [f"Of {_patients(included)}, none was scored at both scans: "
-                "how uptake changed cannot be said."]  # fmt: skip
+        other = find(rows, "model.suvmax", "suvmax", ALL, "log2_mib1")
+        return [
+            f"Of {_patients(included)}, none has a Krenning score at both scans: how the score "
+            "changed cannot be said.",
+            *(
+                ["SUVmax was given at both scans; what it shows stands in the table of models."]
+                if _count(other, "n_patients")
+                else []
+            ),
+        ]
     if scored == 1:
         return [*_one_patient(rows, included),
                 "Nothing can be inferred from one patient about others."]  # fmt: skip
@@ -138,9 +144,15 @@ def answer(statistics: pd.DataFrame) -> list[str]:
         _criterion(rows, ALL),
         _mib1(rows, ALL),
     ]
-    if _scored(rows, CONFIRMATORY):
+    planned = _scored(rows, CONFIRMATORY)
+    if any(row["subset"] == CONFIRMATORY for row in rows) and planned < 2:
         said.append(
-            f"Among the {_scored(rows, CONFIRMATORY)} patients of sources that were planned ahead "
+            f"Of the sources that were planned ahead, {'one patient is' if planned else 'none is'} "
+            "scored at both scans so far: there is nothing yet on which a claim may rest."
+        )
+    elif planned:
+        said.append(
+            f"Among the {planned} patients of sources that were planned ahead "
             f"(the only ones on which a claim may rest): {_directions(rows, CONFIRMATORY)} "
             f"{_criterion(rows, CONFIRMATORY)} {_mib1(rows, CONFIRMATORY)}"
         )
@@ -174,9 +186,17 @@ def _criterion(rows: Rows, subset: str) -> str:
     n = _count(row, "n_patients")
     if row is None or not n:
         return "No scored patient was known to be without the SSTR criterion before."
+    unknown = _count(
+        find(rows, "criterion.gained", "criterion", subset, "undetermined"), "n_events"
+    )
+    left = (
+        f"; in {unknown} the scores leave it open, and the interval allows for it"
+        if unknown
+        else ""
+    )
     return (
         f"Of {n} who did not meet the SSTR criterion before, "
-        f"{_count(row, 'n_events')} met it after ({_with_interval(row)})."
+        f"{_count(row, 'n_events')} met it after ({_with_interval(row)}){left}."
     )
 
 
@@ -225,7 +245,7 @@ def _one_patient(rows: Rows, included: int) -> list[str]:
 
 def _known(rows: Rows, time: str) -> str:
     row = find(rows, f"criterion.{time}", "criterion", ALL)
-    if not _count(row, "n_patients"):
+    if _count(find(rows, f"criterion.{time}", "criterion", ALL, "undetermined"), "n_events"):
         return "was left open by the scores"
     return "was met" if _count(row, "n_events") else "was not met"
 
@@ -263,12 +283,12 @@ def _too_few(rows: Rows) -> list[Caveat]:
     row, scored = find(rows, "transition.sign_test", "krenning", ALL), _scored(rows, ALL)
     if row is None or row["status"] == "ok" or not scored:
         return []
+    if row["status"] != "unstable":
+        text = f"With so few ({scored} scored twice) a real change cannot be told from chance."
+        return [Caveat("Very few patients", text, scored)]
     changed = _count(row, "n_events")
-    few = (
-        f"uptake changed in {changed}" if row["status"] == "unstable" else f"{scored} scored twice"
-    )
-    text = f"With so few ({few}) a real change cannot be told from chance."
-    return [Caveat("Very few patients", text, scored)]
+    text = f"Uptake changed in {changed} of {_patients(scored)}: a test on so few says little."
+    return [Caveat("Few changes", text, scored)]
 
 
 def _not_rescanned(rows: Rows, included: int) -> list[Caveat]:
@@ -284,8 +304,8 @@ def _not_rescanned(rows: Rows, included: int) -> list[Caveat]:
 
 
 def _chosen_low(rows: Rows) -> list[Caveat]:
-    row = find(rows, "criterion.before", "criterion", ALL)
-    n, low = _count(row, "n_patients"), _count(row, "n_patients") - _count(row, "n_events")
+    n = _count(find(rows, "criterion.before", "criterion", ALL), "n_patients")
+    low = _count(find(rows, "criterion.gained", "criterion", ALL), "n_patients")
     if 2 * low <= n:
         return []
     text = (
@@ -299,10 +319,12 @@ def _chosen_low(rows: Rows) -> list[Caveat]:
 
 
 def _exploratory(rows: Rows) -> list[Caveat]:
-    row, scored = find(rows, "criterion.gained", "criterion", ALL), _scored(rows, ALL)
+    row = find(rows, "criterion.gained", "criterion", ALL)
     if row is None or row["role"] != "exploratory":
         return []
-    planned = _scored(rows, CONFIRMATORY)
+    scored, planned = _scored(rows, ALL), _scored(rows, CONFIRMATORY)
+    if scored == 0:
+        return []
     text = (
         "No source was planned ahead as confirmatory, so every result is exploratory."
         if not any(row["subset"] == CONFIRMATORY for row in rows)
@@ -315,7 +337,7 @@ def _exploratory(rows: Rows) -> list[Caveat]:
 def _other_treatment(rows: Rows) -> list[Caveat]:
     levels = _levels(rows, "describe.interval_therapy")
     given = {name: row for name, row in levels.items()
-             if name not in ("none", "missing") and _count(row, "n_events")}  # fmt: skip
+             if name.casefold() not in _NO_TREATMENT and _count(row, "n_events")}  # fmt: skip
     if not given:
         return []
     known = max(_count(row, "n_patients") for row in given.values())
@@ -325,6 +347,9 @@ def _other_treatment(rows: Rows) -> list[Caveat]:
         f"Of {known} with this recorded: {_listed(counts)}. It may have changed uptake as well.",
         sum(_count(row, "n_events") for row in given.values()),
     )]  # fmt: skip
+
+
+_NO_TREATMENT = {"none", "no", "nil", "0", "missing"}
 
 
 def _levels(rows: Rows, analysis: str) -> dict[str, dict[str, Any]]:
@@ -357,7 +382,12 @@ def _left_open(rows: Rows) -> list[Caveat]:
 
 
 def _unrecorded(rows: Rows) -> list[Caveat]:
-    known = {row["analysis"] for row in rows}
+    # A column without a value in any row says as little as a column that is not there.
+    known = {
+        row["analysis"]
+        for row in rows
+        if row["term"] != "missing" and row["status"] != "not_estimable"
+    }
     asked = {"interval_therapy": "other treatment between the scans"} | {
         f"{name}_changed": f"a change of {words}" for name, words in _CHANGES.items()
     }

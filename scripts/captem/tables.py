@@ -8,7 +8,6 @@ the same text serves every format; `captem.table_formats` raises it. A row that 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -19,7 +18,7 @@ from captem import rounding
 from captem.origin import MIXED, RECORDED, SYNTHETIC, data_kind
 from captem.statistics import ALL, CONFIRMATORY
 from captem.statistics import frame as statistics_frame
-from captem.wording import MODEL_WORDS, SUBSET_WORDS, TERM_LABELS, TERM_WORDS
+from captem.wording import MODEL_WORDS, SUBSET_WORDS, TERM_LABELS, reason_words
 
 DATA_NOTES = {
     RECORDED: "",
@@ -147,17 +146,6 @@ def subset_words(subset: str) -> str:
 def source_words(subset: str) -> str:
     """Return the name of the source that a subset stands for."""
     return subset.removeprefix("source_").replace("_", " ")
-
-
-def reason_words(reason: str) -> str:
-    """Return a reason with the names of terms in words.
-
-    >>> reason_words("log2_mib1 separates the follow-up scores")
-    'MIB1 index separates the follow-up scores'
-    """
-    for name, words in TERM_WORDS.items():
-        reason = re.sub(rf"\b{name}\b", words, reason)
-    return reason
 
 
 def analysis_words(analysis: str) -> str:
@@ -319,7 +307,7 @@ def transition_matrix(
 
     Counts to which patients with interval scores contribute a part are marked with a dagger.
     """
-    ordered = matrix.set_index("krenning_pre").reindex(STEPS, fill_value=0.0)
+    ordered = matrix.set_index("score_pre").loc[list(STEPS)]
     counts = ordered[[str(step) for step in STEPS]].to_numpy(dtype=float)
     split = ordered[[f"split_{step}" for step in STEPS]].to_numpy(dtype=float)
     lines = [

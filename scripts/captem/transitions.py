@@ -129,7 +129,7 @@ def matrix(patients: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(counts, columns=[str(step) for step in STEPS])
     for step in STEPS:
         table[f"split_{step}"] = split[:, step]
-    table.insert(0, "krenning_pre", list(STEPS))
+    table.insert(0, "score_pre", list(STEPS))
     return table
 
 
@@ -164,25 +164,29 @@ def _direction_rows(changes: pd.DataFrame, subset: str, role: str) -> list[dict[
     direction = changes["direction"].dropna()
     n = len(direction)
     counts = {way: int(direction.eq(way).sum()) for way in (*_WAYS, "undetermined")}
+    still_open = [
+        _open_ways(low, high)
+        for low, high, way in zip(
+            changes["gain_low"], changes["gain_high"], changes["direction"], strict=True
+        )
+        if way == "undetermined"
+    ]
     rows: list[dict[str, Any]] = []
     for way, count in counts.items():
+        possible = sum(_WAYS[way] in ways for ways in still_open) if way in _WAYS else 0
         rows += proportion_rows(
-            "transition.proportion", "krenning", subset, count, n, term=way, role=role
-        )
+            "transition.proportion", "krenning", subset, (count, n), (count + possible, n),
+            term=way, role=role,
+        )  # fmt: skip
     common: dict[str, Any] = {"role": role, "n_patients": n}
     refusal = limits.too_few_pairs(n)
     if refusal:
         common |= statistics.not_estimable(refusal)
     else:
-        still_open = [
-            _open_ways(low, high)
-            for low, high, way in zip(
-                changes["gain_low"], changes["gain_high"], changes["direction"], strict=True
-            )
-            if way == "undetermined"
-        ]
-        test = paired.sign_test((counts["up"], counts["down"]), still_open)
-        common |= _tested(test, "sign test, exact", limits.few_differences(n - counts["same"]))
+        up, down = counts["up"], counts["down"]
+        test = paired.sign_test((up, down), still_open)
+        caution = limits.few_differences(up + down, len(still_open), "changed")
+        common |= _tested(test, "sign test, exact", caution)
     rows.append(
         statistics.row(
             "transition.sign_test", "krenning", subset, "P of as many up as down", **common
@@ -212,9 +216,29 @@ def _tested(test: paired.PairedTest, method: str, caution: str) -> dict[str, Any
 
 
 def proportion_rows(
-    analysis: str, outcome: str, subset: str, count: int, n: int, *, term: str = "", role: str
+    analysis: str,
+    outcome: str,
+    subset: str,
+    least: tuple[int, int],
+    most: tuple[int, int] | None = None,
+    *,
+    term: str = "",
+    role: str,
+    smallest: tuple[int, int] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a proportion with its Wilson interval, and beside it Clopper-Pearson's."""
+    """Return a proportion with its Wilson interval, and beside it Clopper-Pearson's.
+
+    Parameters
+    ----------
+    least : the certain count, and the n it is out of; the estimate.
+    smallest, most : count and n of the completions of interval scores with the smallest and the
+        largest proportion, where these differ from `least`. The interval then reaches from the
+        lower end of the one to the upper end of the other: both methods are monotone, so it holds
+        the interval of every completion.
+    """
+    count, n = least
+    smallest, most = smallest or least, most or least
+    certain = smallest == most == least
     methods = (("", "Wilson", paired.wilson), ("exact", "Clopper-Pearson", paired.clopper_pearson))
     rows = []
     for variant, name, interval in methods:
@@ -226,13 +250,12 @@ def proportion_rows(
             values |= {"status": status, "reason": refusal}
             values |= {"estimate": count / n} if described else {"n_events": None}
         else:
-            low, high = interval(count, n, LEVEL)
             values |= {
                 "estimate": count / n,
-                "conf_low": low,
-                "conf_high": high,
+                "conf_low": interval(*smallest, LEVEL)[0],
+                "conf_high": interval(*most, LEVEL)[1],
                 "conf_level": LEVEL,
-                "interval_method": name,
+                "interval_method": name if certain else f"{name}, over all completions",
             }
         rows.append(
             statistics.row(
@@ -246,33 +269,29 @@ def proportion_rows(
 def _criterion_rows(changes: pd.DataFrame, subset: str, role: str) -> list[dict[str, Any]]:
     scored = changes[changes[["criterion_pre_low", "criterion_post_low"]].notna().all(axis=1)]
     pre, post = scored["criterion_pre"], scored["criterion_post"]
-    rows = proportion_rows(
-        "criterion.before", "criterion", subset, int(pre.eq("yes").sum()), int(pre.notna().sum()),
-        role="descriptive",
-    )  # fmt: skip
-    rows += proportion_rows(
-        "criterion.after", "criterion", subset, int(post.eq("yes").sum()), int(post.notna().sum()),
-        role="descriptive",
-    )  # fmt: skip
-    at_risk = pre.eq("no") & post.notna()
-    gained = int((at_risk & post.eq("yes")).sum())
-    rows += proportion_rows(
-        "criterion.gained", "criterion", subset, gained, int(at_risk.sum()), role=role
-    )
+    n = len(scored)
+    rows: list[dict[str, Any]] = []
+    for name, answers in (("before", pre), ("after", post)):
+        met, unknown = int(answers.eq("yes").sum()), int(answers.isna().sum())
+        rows += _with_open(f"criterion.{name}", subset, (met, n), (met + unknown, n), unknown)
+    gained = int((pre.eq("no") & post.eq("yes")).sum())
     lost = int((pre.eq("yes") & post.eq("no")).sum())
+    rows += _gained_rows(pre, post, subset, role)
     still_open = [
         _open_pair(before, after)
         for before, after in zip(pre, post, strict=True)
         if pd.isna(before) or pd.isna(after)
     ]
-    refusal = limits.too_few_pairs(len(scored))
+    refusal = limits.too_few_pairs(n)
     for variant, name, mid_p in (("", "McNemar, mid-P", True), ("exact", "McNemar, exact", False)):
-        values: dict[str, Any] = {"role": role, "n_patients": len(scored)}
+        values: dict[str, Any] = {"role": role, "n_patients": n}
         if refusal:
             values |= statistics.not_estimable(refusal)
         else:
             test = paired.mcnemar(gained, lost, still_open, mid_p=mid_p)
-            caution = limits.few_differences(gained + lost + len(still_open))
+            caution = limits.few_differences(
+                gained + lost, len(still_open), "gained or lost the criterion", mid_p=mid_p
+            )
             values |= _tested(test, name, caution)
         rows.append(
             statistics.row(
@@ -280,6 +299,42 @@ def _criterion_rows(changes: pd.DataFrame, subset: str, role: str) -> list[dict[
                 variant=variant, **values,
             )
         )  # fmt: skip
+    return rows
+
+
+def _gained_rows(pre: pd.Series, post: pd.Series, subset: str, role: str) -> list[dict[str, Any]]:
+    """Return the share that met the criterion after, of those who did not before.
+
+    Whether a patient belongs to these may be open as well as whether the criterion was met after:
+    the completion with the smallest share counts every such patient in and none as met.
+    """
+    at_risk, maybe = pre.eq("no"), pre.isna()
+    gained = int((at_risk & post.eq("yes")).sum())
+    still_open = int((at_risk & post.isna()).sum())
+    n = int(at_risk.sum())
+    smallest = (gained, n + int((maybe & post.ne("yes")).sum()))
+    joined = int((maybe & post.ne("no")).sum())
+    largest = (gained + still_open + joined, n + joined)
+    unknown = still_open + int(maybe.sum())
+    return _with_open("criterion.gained", subset, (gained, n), largest, unknown, role, smallest)
+
+
+def _with_open(
+    analysis: str,
+    subset: str,
+    least: tuple[int, int],
+    most: tuple[int, int],
+    still_open: int,
+    role: str = "descriptive",
+    smallest: tuple[int, int] | None = None,
+) -> list[dict[str, Any]]:
+    """Return a proportion of the criterion, and how many patients the scores leave open."""
+    rows = proportion_rows(analysis, "criterion", subset, least, most, role=role, smallest=smallest)
+    n = least[1]
+    values: dict[str, Any] = {"n_patients": n, "n_events": still_open}
+    rows.append(
+        statistics.row(analysis, "criterion", subset, "count", term="undetermined", **values)
+    )
     return rows
 
 
@@ -303,6 +358,8 @@ def _lesion_rows(lesion_changes: pd.DataFrame) -> list[dict[str, Any]]:
         }
         # Lesions of one patient are not independent, so the share has no interval here.
         values |= {"estimate": count / n} if n else statistics.not_estimable("no matched lesion")
+        if n and (alone := limits.no_interval(int(values["n_patients"]))):
+            values |= {"status": "unstable", "reason": alone}
         rows.append(
             statistics.row(
                 "transition.proportion", "lesion_krenning", statistics.ALL, "proportion",

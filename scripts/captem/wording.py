@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from captem.statistics import ALL, CONFIRMATORY
 
 TERM_WORDS = {
@@ -25,3 +27,14 @@ MODEL_WORDS = {
     "model.criterion_cycles": "SSTR criterion gained, with CAPTEM cycles: association only",
 }
 SUBSET_WORDS = {ALL: "all patients", CONFIRMATORY: "confirmatory sources"}
+
+
+def reason_words(reason: str) -> str:
+    """Return a reason with the names of terms in words.
+
+    >>> reason_words("log2_mib1 separates the follow-up scores")
+    'MIB1 index separates the follow-up scores'
+    """
+    for name, words in TERM_WORDS.items():
+        reason = re.sub(rf"\b{name}\b", words, reason)
+    return reason

@@ -67,6 +67,7 @@ FIGURES = {
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "forest": "What do the models say?",
 }
+MODELS = ("model.krenning", "model.krenning_cycles", "model.suvmax")
 CODE = set()  # grows with each rule; what a run's provenance is hashed over
 TABLES = ("characteristics", "transition_matrix", "transitions", "models")
 
@@ -81,15 +82,25 @@ def read_source(path):
         return None
 
 
+def is_file(path):
+    """Return whether a file is there; a name that no file can have is a file that is not there."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def says_synthetic(path):
     """Return whether the note at the top of a table says that its data are synthetic."""
-    if not Path(path).is_file():
+    if not is_file(path):
         return False
     with open(path, encoding="utf-8", errors="replace") as lines:
         note = itertools.takewhile(
             lambda line: line.lstrip("\ufeff").startswith("#"), lines
         )
-        return any("synthetic" in line.lower() for line in note)
+        return any(
+            line.strip("\ufeff# ").lower().startswith("synthetic") for line in note
+        )
 
 
 def needs(script):
@@ -111,7 +122,7 @@ SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES)
 
 def existing_sources(wildcards):
     """Return the source files that are there; a missing one is a line of problems.csv."""
-    return [local(path) for path in SOURCE_FILES if Path(path).is_file()]
+    return [local(path) for path in SOURCE_FILES if is_file(path)]
 
 
 def caption_file(name):
@@ -158,6 +169,37 @@ def report_contents():
     return [*figures, *tables, f"{RESULTS}/summary.html", f"{RESULTS}/provenance.json"]
 
 
+def report_token():
+    """Return a text that changes when report.html is missing or older than what it shows.
+
+    Snakemake makes the report after a run, and a run with nothing to do has no after. The token is
+    a setting of `request_report`, so that there is something to do; the rule writes it down, and as
+    long as the report is current the same token is returned.
+    """
+    marker = Path(f"{RESULTS}/logs/report_requested.txt")
+    summary, page = Path(f"{RESULTS}/summary.html"), Path(f"{RESULTS}/report.html")
+    token = marker.read_text(encoding="utf-8").strip() if marker.is_file() else "1"
+    inside_another = workflow.modifier.namespace is not None
+    if inside_another or not summary.is_file() or not token.isdigit():
+        return "1"
+    current = page.is_file() and page.stat().st_mtime >= summary.stat().st_mtime
+    return token if current else str(int(token) + 1)
+
+
+def deliverables():
+    """Return every file that a whole run promises."""
+    names = ["statistics.csv", "provenance.json", "summary.html"]
+    names += [
+        f"cohort/{name}.csv" for name in ("patients", "lesions", "flow", "sources")
+    ]
+    names += ["cohort/problems.csv", "cohort/repairs.csv"]
+    names += [
+        f"transitions/{name}.csv" for name in ("transitions", "lesions", "matrix")
+    ]
+    names += [f"models/{name}.json" for name in MODELS]
+    return [f"{RESULTS}/{name}" for name in names]
+
+
 def say_where_results_are():
     """Write report.html when a run has made all that it shows, and say where to look first."""
     problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
@@ -166,8 +208,11 @@ def say_where_results_are():
         print(captem_problems.as_text(found), file=sys.stderr)
         print(f"All of them: {problems_csv}", file=sys.stderr)
     # A run for some other target, such as check, leaves the report as it was.
-    if not set(workflow.dag_settings.targets or ["all"]) & {"all", "report"}:
+    asked = set(workflow.dag_settings.targets or ["all"]) & {"all", "report"}
+    if not asked or not all(is_file(path) for path in report_contents()):
         return
+    # While it is written there is none: an interrupted run must not leave an older one behind.
+    Path(f"{RESULTS}/report.html").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "settings.yaml"
         settings.write_text(yaml.safe_dump(SETTINGS), encoding="utf-8")

@@ -15,11 +15,7 @@ rule fit_models:
         code=needs("fit_models.py"),
     output:
         statistics=f"{RESULTS}/models/statistics.csv",
-        models=[
-            f"{RESULTS}/models/model.krenning.json",
-            f"{RESULTS}/models/model.krenning_cycles.json",
-            f"{RESULTS}/models/model.suvmax.json",
-        ],
+        models=[f"{RESULTS}/models/{name}.json" for name in MODELS],
     log:
         f"{RESULTS}/logs/fit_models.log",
     conda:

@@ -66,8 +66,31 @@ rule record_provenance:
         "../../scripts/record_provenance.py"
 
 
+# Asks for report.html, which the onsuccess handler of the Snakefile writes after the run.
+rule request_report:
+    input:
+        report_contents(),
+        front=workflow.source_path("../report/workflow.rst"),
+        front_synthetic=workflow.source_path("../report/workflow_synthetic.rst"),
+        tables=workflow.source_path("../report/tables.rst"),
+    output:
+        f"{RESULTS}/logs/report_requested.txt",
+    log:
+        f"{RESULTS}/logs/request_report.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        token=report_token(),
+    message:
+        "Asking for Snakemake's report."
+    shell:
+        "echo {params.token} > {output} 2> {log}"
+
+
 rule report:
     input:
         report_contents(),
         rules.figures.input,
         rules.tables.input,
+        rules.request_report.output,
+        deliverables(),

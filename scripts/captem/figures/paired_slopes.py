@@ -19,8 +19,6 @@ from captem.figures.style import (
 
 _BAND = 0.62
 _SCANS = ("krenning_pre", "krenning_post")
-# Cells such as 0-1 stay text also where every score of a study happens to be a number.
-TEXT = _SCANS
 
 
 def data(transitions: pd.DataFrame) -> pd.DataFrame:
