@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from captem import cohort, lesions, problems
-from captem.schemas import LESIONS, PATIENTS, PROBLEMS, dictionary, fields
+from captem import cohort, columns, describe, lesions, problems
+from captem.config import resolve
+from captem.schemas import LESIONS, PATIENTS, PROBLEMS, STATISTICS, dictionary, fields
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from studies import ROOT, from_text, shipped
+from studies import ROOT, analysed, from_text, schema, shipped
 
 
 def read(folder, patients, lesions=None, **options):
@@ -271,3 +272,130 @@ def test_the_manual_holds_the_data_dictionary(name, schema):
     manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
     assert dictionary(schema) in manual, f"run tools/write_dictionary.py: {name} differs"
     assert all(field.description and field.allowed for field in fields(schema).values())
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["PatientName", "Name, Vorname", "(name)", "D.O.B.", "DateOfBirth", "record id", "MR No",
+     "Hospital No", "UHID", "Tel.", "Geburtsdatum", "prénom", "NHSnumber", "social security"],
+)  # fmt: skip
+def test_headings_of_an_identity(tmp_path, heading):
+    quoted = f'"{heading}"'
+    found = read(tmp_path, f"patient_id,{quoted},krenning_pre,krenning_post\nA,Secret,1,2\n")
+    assert "identity_dropped" in rules(found)
+    assert "Secret" not in found.patients.to_csv() + found.problem_frame().to_csv()
+    mapped = read(
+        tmp_path, f"patient_id,{quoted},krenning_pre,krenning_post\nA,Secret,1,2\n",
+        source={"columns": {"primary_site": heading}},
+    )  # fmt: skip
+    assert "identity_mapped" in rules(mapped)
+
+
+def test_a_row_moved_by_a_decimal_comma_is_refused(tmp_path):
+    table = "patient_id,krenning_pre,krenning_post,suvmax_pre,suvmax_post,comment\n"
+    found = read(tmp_path, table + "A,1,2,11,5,20,\n")
+    assert "ragged_row" in rules(found)
+    trailing = read(tmp_path, "patient_id,krenning_pre,krenning_post,,\nA,1,2,,\n")
+    assert trailing.problems == []
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [("mib1", "7% 8%"), ("mib1", "1 2"), ("mib1", "3%5"), ("krenning_pre", "0 3"),
+     ("captem_cycles", "9" * 20), ("krenning_pre", "9" * 20), ("suvmax_pre", "9" * 400)],
+)  # fmt: skip
+def test_cells_that_must_not_become_a_number(tmp_path, column, cell):
+    columns = {"krenning_pre": "1", "krenning_post": "2", column: cell}
+    table = f"patient_id,{','.join(columns)}\nA,{','.join(columns.values())}\n"
+    found = read(tmp_path, table)
+    assert "not_readable" in rules(found)
+
+
+def test_a_mapped_column_is_not_replaced_by_one_of_the_canonical_name(tmp_path):
+    table = "patient_id,KS,krenning_pre,krenning_post,Ki-67,mib1\n" + "".join(
+        f"{i},1,4,2,{5 + i},{90 - i}\n" for i in range(5)
+    )
+    found = read(tmp_path, table, source={"columns": {"krenning_pre": "KS", "mib1": "Ki-67"}})
+    assert list(found.patients["krenning_pre_low"]) == [1] * 5
+    assert list(found.patients["mib1_low"]) == [5, 6, 7, 8, 9]
+    assert "krenning_pre (as given)" in found.patients
+    assert describe.midpoint(found.patients, "mib1").median() == 7
+
+
+def test_control_characters_are_taken_out(tmp_path):
+    found = read(
+        tmp_path, "patient_id,primary_site,krenning_pre,krenning_post\nA,lung\x0bleft,1,2\n"
+    )
+    assert found.patients.loc[0, "primary_site"] == "lung left"
+    assert list(found.repairs["rule"]) == ["control_character"]
+
+
+def test_columns_without_a_heading_are_listed(tmp_path):
+    found = read(tmp_path, "patient_id,,krenning_pre,krenning_post\nA,lost,1,2\n")
+    assert rules(found) == {"no_heading"}
+
+
+@pytest.mark.parametrize("first", ["sep=,", "# note", '"# note, with a comma"'])
+def test_lines_above_the_headings(tmp_path, first):
+    found = read(tmp_path, f"{first}\npatient_id,krenning_pre,krenning_post\nA,1,9\n")
+    assert [(p.rule, p.row) for p in found.problems] == [("out_of_range", "3")]
+
+
+def test_a_note_that_denies_it_does_not_make_data_synthetic(tmp_path):
+    table = "patient_id,krenning_pre,krenning_post\nA,1,2\n"
+    assert list(read(tmp_path, "# real data, not synthetic\n" + table).patients["synthetic"]) == [
+        "no"
+    ]
+    assert list(read(tmp_path, "# Synthetic data\n" + table).patients["synthetic"]) == ["yes"]
+
+
+@pytest.mark.parametrize(
+    ("patients", "marks"),
+    [
+        ("patient_id,krenning_pre\nA,3\n", "A,1,,1,2,,\n"),
+        ("patient_id,krenning_post\nA,3\n", "A,1,,1,,,\n"),
+        ("patient_id,suvmax_pre\nA,20\n", "A,1,,,,5,4\n"),
+    ],
+)
+def test_half_a_pair_is_not_completed_from_what_differs(tmp_path, patients, marks):
+    found = read(tmp_path, patients, LESION_HEAD + marks)
+    patient = found.patients.iloc[0]
+    assert patient[["krenning_pre_low", "krenning_post_low"]].isna().any()
+    assert patient[["suvmax_pre", "suvmax_post"]].isna().any()
+
+
+def test_the_rule_index_needs_one_index_lesion(tmp_path):
+    marks = LESION_HEAD + "A,1,yes,1,4,,\nA,2,yes,1,4,,\nB,1,no,1,4,,\nC,1,yes,1,4,,\n"
+    patients = "patient_id,krenning_pre,krenning_post\nA,1,1\nB,1,1\nC,,\n"
+    found = from_text(tmp_path, patients, marks, criterion={"rule": "index"})
+    warned = [p.patient_id for p in found.cohort.problems if p.rule == "no_single_index_lesion"]
+    assert warned == ["A", "B"]
+    assert found.changes["criterion_post"].fillna("open").tolist() == ["open", "open", "yes"]
+
+
+def test_codes_and_names_that_look_like_numbers_stay_text(tmp_path):
+    head = "patient_id,primary_site,interval_therapy,scanner_pre,scanner_post,krenning_pre,"
+    for name in ("2024", "2025"):
+        rows = "".join(f"{name}{i},1,0,1,{1 if i else 'GE'},1,2\n" for i in range(4))
+        (tmp_path / f"{name}.csv").write_text(head + "krenning_post\n" + rows)
+    sources = [
+        {"name": name, "patients": str(tmp_path / f"{name}.csv")} for name in ("2024", "2025")
+    ]
+    given = {"study": "s", "cut": "1", "sources": sources, "confirmatory_sources": ["2025"]}
+    found = analysed(resolve(given, schema())).statistics.set_index("row_id")
+    assert found.loc["transition.proportion/krenning/confirmatory/up", "n_patients"] == 4
+    assert found.loc["describe.primary_site/characteristics/all/1", "n_events"] == 8
+    assert found.loc["describe.scanner_changed/characteristics/all/yes", "n_events"] == 2
+
+
+def test_numbers_and_text_of_the_tables_are_those_of_the_schemas():
+    counts = {"gain_low", "gain_high", "criterion_pre_low", "criterion_pre_high",
+              "criterion_post_low", "criterion_post_high", "score_pre", "n", "rows"}  # fmt: skip
+    measures = {"suvmax_ratio", *"01234", *(f"split_{step}" for step in range(5))}
+    for schema_ in (PATIENTS, LESIONS, STATISTICS):
+        for name, column in schema_.columns.items():
+            kind = str(column.dtype)
+            counts |= {name} if kind == "Int64" else set()
+            measures |= {name} if kind == "float64" else set()
+    assert counts == columns.COUNTS
+    assert measures == columns.MEASURES

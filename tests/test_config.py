@@ -48,6 +48,13 @@ def test_the_order_of_keys_does_not_matter():
         ({"study": "my study"}, "study"),
         ({"study": "../elsewhere"}, "study"),
         ({"mib1_floor": 0}, "mib1_floor"),
+        ({"mib1_floor": float("nan")}, "mib1_floor"),
+        ({"study": "mine\n"}, "study"),
+        ({"study": 2026}, "quotation marks"),
+        (
+            {"sources": [SOURCE | {"columns": {"suvmax_pre": "S", "suvmax_post": "S"}}]},
+            "given to two names",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(change, words):

@@ -184,3 +184,38 @@ def test_interval_outcomes_enter_as_intervals(tmp_path):
     record = found.models["model.krenning"]["all"]
     assert record["interval_outcomes"] == int((low != high).sum()) == 5
     assert record["coefficients"]["log2_mib1"] == pytest.approx(fit.beta[1], rel=1e-8)
+
+
+def test_scores_that_may_be_any_are_not_observations(tmp_path):
+    points = [f"{i % 3},{(i * 7) % 5},{5 + i},6" for i in range(12)]
+    anything = [f"1,0-4,{9 + i},6" for i in range(60)]
+    found = study_of(tmp_path, points + anything)
+    rows = found.statistics[found.statistics["analysis"].eq("model.krenning")]
+    assert set(rows["n_patients"]) == {12}
+    flow = found.cohort.flow.set_index(["step", "reason"])["n"]
+    assert flow["model.krenning", "follow-up score may be any"] == 60
+
+
+def test_a_copied_follow_up_is_refused(tmp_path):
+    head = "patient_id,suvmax_pre,suvmax_post,mib1\n"
+    rows = "".join(f"{i},{3 + i},{2 * (3 + i)},{5 + (i * 7) % 30}\n" for i in range(40))
+    found = from_text(tmp_path, head + rows).statistics
+    model = found[found["analysis"].eq("model.suvmax")]
+    assert set(model["status"]) == {"not_estimable"}
+    assert model["reason"].str.contains("exact function").all()
+
+
+def test_a_ratio_beyond_the_range_of_the_patients_is_unstable(tmp_path):
+    rows = [f"{i % 3},{(i * 7 + i // 5) % 5},{10 + 0.3 * (i % 2)},6" for i in range(60)]
+    found = study_of(tmp_path, rows)
+    row = found.statistics.set_index("row_id").loc[f"model.krenning/krenning/all/log2_mib1/{ML}"]
+    assert row["status"] == "unstable"
+    assert "span only" in row["reason"]
+    found.tables()
+
+
+def test_what_is_given_for_no_patient_is_named(tmp_path):
+    head = "patient_id,krenning_pre,krenning_post\n"
+    found = from_text(tmp_path, head + "".join(f"{i},{i % 3},{i % 4}\n" for i in range(40)))
+    reasons = found.statistics.loc[found.statistics["analysis"].eq("model.krenning"), "reason"]
+    assert set(reasons) == {"the MIB1 index is not given for any patient"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from captem import paired
 from captem.files import read_frame
 from captem.schemas import STATISTICS
 from reference_cases import answer, load
@@ -143,3 +144,46 @@ def test_sources_that_are_not_confirmatory_are_exploratory():
 def test_codes_come_back_from_csv_as_they_were_written(tmp_path):
     (tmp_path / "t.csv").write_text("patient_id,krenning_pre\n007,1\nNA,2\n")
     assert list(read_frame(tmp_path / "t.csv")["patient_id"]) == ["007", "NA"]
+
+
+def test_proportions_allow_for_every_completion(tmp_path):
+    table = HEAD + "".join(f"a{i},1,3\n" for i in range(5))
+    table += "".join(f"b{i},1,2-3\n" for i in range(15)) + "c,2-3,4\n"
+    found = rows(from_text(tmp_path, table))
+    gained = found.loc["criterion.gained/criterion/all"]
+    assert (gained["n_events"], gained["n_patients"]) == (5, 20)
+    assert gained["conf_low"] == pytest.approx(paired.wilson(5, 20)[0])
+    assert gained["conf_high"] == pytest.approx(paired.wilson(21, 21)[1])
+    assert gained["interval_method"] == "Wilson, over all completions"
+    assert found.loc["criterion.gained/criterion/all/undetermined", "n_events"] == 16
+    after = found.loc["criterion.after/criterion/all"]
+    assert (after["n_events"], after["n_patients"]) == (6, 21)
+    assert after["conf_high"] == 1
+
+
+@pytest.mark.parametrize("n_open", [0, 3])
+def test_intervals_of_directions_hold_those_of_every_completion(tmp_path, n_open):
+    table = (
+        HEAD + "".join(f"u{i},1,2\n" for i in range(6)) + "".join(f"s{i},2,2\n" for i in range(6))
+    )
+    table += "".join(f"o{i},1,1-2\n" for i in range(n_open))
+    up = rows(from_text(tmp_path, table)).loc["transition.proportion/krenning/all/up"]
+    for extra in range(n_open + 1):
+        low, high = paired.wilson(6 + extra, 12 + n_open)
+        assert up["conf_low"] <= low
+        assert high <= up["conf_high"]
+    assert up["conf_high"] == paired.wilson(6 + n_open, 12 + n_open)[1]
+
+
+def test_reasons_of_the_tests_state_what_is_true(tmp_path):
+    found = rows(from_text(tmp_path, HEAD + "A,1,3\nB,1,3\nC,1,3\nD,1,1\n"))
+    mid_p = found.loc["criterion.mcnemar/criterion/all"]
+    assert mid_p["p_value"] == 0.125
+    assert "0.125" in mid_p["reason"]
+    assert "0.25" in found.loc["criterion.mcnemar/criterion/all/exact", "reason"]
+    risen = rows(from_text(tmp_path, HEAD + "".join(f"{i},0,2\n" for i in range(8))))
+    assert (
+        "no patient gained or lost the criterion"
+        in risen.loc["criterion.mcnemar/criterion/all", "reason"]
+    )
+    assert risen.loc["transition.sign_test/krenning/all", "status"] == "ok"

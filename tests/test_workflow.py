@@ -44,7 +44,7 @@ def planned(clone: Clone, *words: str) -> set[str]:
         return set()
     block = done.stdout.split("Job stats:")[1].split("total")[0]
     rules = set(re.findall(r"^(\w+)\s+\d+$", block, re.MULTILINE))
-    return rules - {"all", "report", "figures", "tables"}
+    return rules - {"all", "report", "figures", "tables", "request_report"}
 
 
 def contents(results: Path) -> dict[str, str]:
@@ -129,6 +129,19 @@ def test_editing_a_template_reruns_what_it_fills(example, name, expected):
     finally:
         path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "name", ["report.html", "statistics.csv", "cohort/problems.csv", "transitions/matrix.csv"]
+)
+def test_a_result_that_is_gone_is_made_again(example, name):
+    before = contents(example.results())
+    (example.results() / name).unlink()
+    done = example.snakemake()
+    assert done.returncode == 0, done.stdout
+    assert (example.results() / name).is_file()
+    assert contents(example.results()) == before
+    assert "Nothing to be done" in example.snakemake().stdout
 
 
 def test_a_setting_reruns_what_it_changes(example):
