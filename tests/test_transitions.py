@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
+import pandas as pd
 import pytest
-from captem import paired
+from captem import paired, transitions
 from captem.files import read_frame
 from captem.schemas import STATISTICS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reference_cases import answer, load
 from studies import from_text, shipped
 
@@ -187,3 +191,28 @@ def test_reasons_of_the_tests_state_what_is_true(tmp_path):
         in risen.loc["criterion.mcnemar/criterion/all", "reason"]
     )
     assert risen.loc["transition.sign_test/krenning/all", "status"] == "ok"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["1", "4", "2-3"]), st.sampled_from(["1", "4", "2-3"])),
+        min_size=2,
+        max_size=7,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_the_gained_share_holds_every_completion(pairs):
+    """Enumerate what the open answers may be, and compare the ends of the interval."""
+    met = {"1": ["no"], "4": ["yes"], "2-3": ["no", "yes"]}
+    ends = []
+    for answers in itertools.product(*[itertools.product(met[a], met[b]) for a, b in pairs]):
+        at_risk = [after for before, after in answers if before == "no"]
+        if at_risk:
+            ends.append(paired.wilson(at_risk.count("yes"), len(at_risk)))
+    known = pd.DataFrame(pairs, columns=["pre", "post"]).map(
+        lambda cell: met[cell][0] if len(met[cell]) == 1 else None
+    )
+    row = transitions._gained_rows(known["pre"], known["post"], "all", "exploratory")[0]
+    if row["n_patients"] >= 2:
+        assert row["conf_low"] == pytest.approx(min(low for low, _ in ends))
+        assert row["conf_high"] == pytest.approx(max(high for _, high in ends))
