@@ -218,4 +218,4 @@ def test_what_is_given_for_no_patient_is_named(tmp_path):
     head = "patient_id,krenning_pre,krenning_post\n"
     found = from_text(tmp_path, head + "".join(f"{i},{i % 3},{i % 4}\n" for i in range(40)))
     reasons = found.statistics.loc[found.statistics["analysis"].eq("model.krenning"), "reason"]
-    assert set(reasons) == {"the MIB1 index is not given for any patient"}
+    assert set(reasons) == {"no patient has a value for the MIB1 index"}

@@ -16,8 +16,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_answer_is_the_examples():
     quoted = " ".join(re.findall(r"^> ?(.*)$", README, re.MULTILINE))
-    sentences = " ".join(answer(shipped("config").statistics)[:2])
-    assert quoted.startswith(sentences)
+    said = answer(shipped("config").statistics)
+    criterion = next(text for text in said if text.startswith("Of 42 who"))
+    assert quoted.startswith(f"{said[0]} {criterion}")
     assert "Synthetic data" in quoted
 
 
@@ -37,4 +38,4 @@ def test_links_lead_to_files(name):
 
 
 def test_the_readme_fits_two_screens():
-    assert len(README.splitlines()) <= 90
+    assert len(README.splitlines()) <= 100

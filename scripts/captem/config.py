@@ -89,6 +89,8 @@ def _explained(error: Any) -> str:
         allowed = ", ".join(map(str, error.validator_value))
         near = _nearest(str(error.instance), [str(item) for item in error.validator_value])
         return f"{place}: {error.instance!r} is not one of {allowed}; {near}{said}"
+    if error.validator == "pattern":
+        return f"{place}: {error.instance!r} is not allowed here{said}"
     hint = ""
     if error.validator == "type" and error.validator_value == "string":
         hint = "; put it in quotation marks"

@@ -17,16 +17,11 @@ def _missing(column: str) -> Test:
     return lambda patients: patients[column].isna()
 
 
-def _spans_all(low: pd.Series, high: pd.Series) -> pd.Series:
-    """An interval as wide as all scores of the study together rules nothing out."""
-    return (high > low) & (low <= low.min()) & (high >= high.max())
-
-
 _BASELINE = ("no baseline score", _missing("krenning_pre_low"))
 _FOLLOW_UP = ("no follow-up score", _missing("krenning_post_low"))
 _UNINFORMATIVE = (
     "follow-up score may be any",
-    lambda patients: _spans_all(patients["krenning_post_low"], patients["krenning_post_high"]),
+    lambda patients: patients["krenning_post_low"].eq(0) & patients["krenning_post_high"].eq(4),
 )
 _SUV_BASELINE = ("no baseline SUVmax", _missing("suvmax_pre"))
 _SUV_FOLLOW_UP = ("no follow-up SUVmax", _missing("suvmax_post"))

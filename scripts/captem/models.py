@@ -133,7 +133,7 @@ def _absent(patients: pd.DataFrame, model: Model) -> str:
     missing = [needed[term][1] for term in model.terms if patients[needed[term][0]].isna().all()]
     if not missing or patients.empty:
         return ""
-    return f"{' and '.join(missing)} is not given for any patient"
+    return f"no patient has a value for {' and '.join(missing)}"
 
 
 def _rows(

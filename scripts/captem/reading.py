@@ -41,8 +41,14 @@ _IDENTITY_PHRASES = re.compile(
 )
 
 
-def identifies(heading: str) -> bool:
+# Beside the code of a study, a number of the patient is the hospital's.
+_PATIENT_NUMBER = re.compile(r"\b(pat|patient|patienten) (id|no|nr|num|number)\b|\bpatnr\b")
+
+
+def identifies(heading: str, *, mapped: bool = False) -> bool:
     """Say whether a heading looks like a column that identifies a person.
+
+    With `mapped`, for a heading that the config names: `Patient No` may then be the study's code.
 
     >>> [identifies(text) for text in ("PatientName", "D.O.B.", "Name, Vorname", "MR No")]
     [True, True, True, True]
@@ -51,7 +57,11 @@ def identifies(heading: str) -> bool:
     """
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading)
     words = re.sub(r"[\W\d_]+", " ", parted).strip().lower()
-    return bool(_IDENTITY_WORDS & set(words.split()) or _IDENTITY_PHRASES.search(words))
+    return bool(
+        _IDENTITY_WORDS & set(words.split())
+        or _IDENTITY_PHRASES.search(words)
+        or (not mapped and _PATIENT_NUMBER.search(words))
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ def _map_headings(part: Part, source: Source) -> dict[str, int]:
             mend=f"give {name} from a column with the study's own codes or values",
         )
         for name, heading in wanted.items()
-        if heading in header and identifies(heading)
+        if heading in header and identifies(heading, mapped=True)
     ]  # fmt: skip
     mapped = {}
     for name in known:

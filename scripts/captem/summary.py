@@ -151,10 +151,11 @@ def answer(statistics: pd.DataFrame) -> list[str]:
             "scored at both scans so far: there is nothing yet on which a claim may rest."
         )
     elif planned:
-        said.append(
+        said.insert(
+            1,
             f"Among the {planned} patients of sources that were planned ahead "
             f"(the only ones on which a claim may rest): {_directions(rows, CONFIRMATORY)} "
-            f"{_criterion(rows, CONFIRMATORY)} {_mib1(rows, CONFIRMATORY)}"
+            f"{_criterion(rows, CONFIRMATORY)} {_mib1(rows, CONFIRMATORY)}",
         )
     return [sentence.strip() for sentence in said if sentence]
 
@@ -418,7 +419,7 @@ def flow_table(flow: pd.DataFrame, data: str = RECORDED) -> Table:
         lines.append(Row((reason, *cells), indent=True))
     return Table(
         "flow", titled("Patients and lesions in each analysis", data),
-        ("Step", "Patients", "Lesions"), tuple(lines), data=data,
+        ("Step", "Patients", "All lesions of these patients"), tuple(lines), data=data,
     )  # fmt: skip
 
 

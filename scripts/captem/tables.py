@@ -63,7 +63,11 @@ CHANGE_WORDS = {
     ("criterion.before", ""): "SSTR criterion met before",
     ("criterion.after", ""): "SSTR criterion met after",
     ("criterion.gained", ""): "SSTR criterion gained, of those who did not meet it before",
+    ("criterion.before", "undetermined"): "Before: left open by interval scores",
+    ("criterion.after", "undetermined"): "After: left open by interval scores",
+    ("criterion.gained", "undetermined"): "Gained: left open by interval scores",
     ("criterion.mcnemar", ""): "As many gained as lost?",
+    ("transition.suvmax_ratio", ""): "SUVmax at follow-up over baseline, median",
 }
 
 
@@ -385,6 +389,9 @@ def transitions(statistics: pd.DataFrame, data: str = RECORDED) -> Table:
         "Lesions of one patient are not independent, so their shares have no interval here."
         if any(row["outcome"].startswith("lesion_") for row in rows) else "",
         "CI, confidence interval. All tests are two-sided.",
+        "Over all completions: the interval allows for whatever the scores given as an interval "
+        "may be; the share counts what is certain."
+        if any("completions" in str(row["interval_method"]) for row in rows) else "",
         *footnotes.notes(),
     ]  # fmt: skip
     columns = ["Finding", "n/N (%) or estimate", f"{_level(rows)}CI", "P", "Role", "Method"]

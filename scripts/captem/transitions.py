@@ -330,10 +330,11 @@ def _with_open(
 ) -> list[dict[str, Any]]:
     """Return a proportion of the criterion, and how many patients the scores leave open."""
     rows = proportion_rows(analysis, "criterion", subset, least, most, role=role, smallest=smallest)
-    n = least[1]
+    n = max(least[1], smallest[1] if smallest else 0, most[1])
     values: dict[str, Any] = {"n_patients": n, "n_events": still_open}
+    values |= {"estimate": still_open / n} if n else statistics.not_estimable("no patient")
     rows.append(
-        statistics.row(analysis, "criterion", subset, "count", term="undetermined", **values)
+        statistics.row(analysis, "criterion", subset, "proportion", term="undetermined", **values)
     )
     return rows
 
@@ -366,4 +367,19 @@ def _lesion_rows(lesion_changes: pd.DataFrame) -> list[dict[str, Any]]:
                 term=way, **values,
             )
         )  # fmt: skip
+    ratios = lesion_changes["suvmax_ratio"].dropna()
+    measured = lesion_changes.loc[ratios.index, "patient_id"].nunique()
+    values = {"n_patients": measured, "n_lesions": len(ratios)}
+    if len(ratios):
+        values |= {"estimate": float(ratios.median())}
+        if alone := limits.no_interval(measured):
+            values |= {"status": "unstable", "reason": alone}
+    else:
+        values |= statistics.not_estimable("no lesion has SUVmax at both scans")
+    rows.append(
+        statistics.row(
+            "transition.suvmax_ratio", "lesion_suvmax", statistics.ALL, "median ratio",
+            variant="median", **values,
+        )
+    )  # fmt: skip
     return rows

@@ -92,8 +92,9 @@ def draw(points: pd.DataFrame, ax: Axes, mib1_floor: float) -> Axes:
     ax.set_xlim(max(min(ends) / 1.4, 0.4), max([*ends, *highs]) * 1.5)
     reach = max(2, np.ceil(points[["gain_low", "gain_high"]].abs().max().max()))
     ax.set_ylim(-reach - 0.4, reach + 0.4)
-    ax.set_yticks(np.arange(-reach, reach + 1), [f"{step:+.0f}" if step else "0" for step in
-                                                 np.arange(-reach, reach + 1)])  # fmt: skip
+    steps = np.arange(-reach, reach + 1)
+    names = [f"{step:+.0f}".replace("-", "\u2212") if step else "0" for step in steps]
+    ax.set_yticks(steps, names)
     _mib1_axis(ax)
     ax.set_title(f"n = {len(points)}", loc="left", fontsize=7)
     return ax

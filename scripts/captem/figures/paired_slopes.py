@@ -14,10 +14,9 @@ from captem.figures.style import (
     SINGLE_COLUMN_MM,
     new_figure,
     nothing_to_draw,
-    spread,
 )
 
-_BAND = 0.62
+_HALF_BAND, _LARGEST_STEP = 0.38, 0.07
 _SCANS = ("krenning_pre", "krenning_post")
 
 
@@ -25,8 +24,8 @@ def data(transitions: pd.DataFrame) -> pd.DataFrame:
     """Return what is drawn, one row a patient scored at both scans: patient-level.
 
     `y_pre` and `y_post` are where a line begins and ends: the score (an interval at its midpoint)
-    moved within a band around it, so that lines of equal scores lie side by side. The places follow
-    from the scores alone, without chance.
+    moved within a band around it, so that lines of equal scores lie side by side and a score that
+    stayed is a level line. The places follow from the scores alone, without chance.
     """
     scored = transitions[transitions["direction"].notna()].copy()
     for scan in _SCANS:
@@ -34,14 +33,38 @@ def data(transitions: pd.DataFrame) -> pd.DataFrame:
         scored[f"{scan}_low"] = ends.str[0].astype(float)
         scored[f"{scan}_high"] = ends.str[-1].astype(float)
         scored[scan] = (scored[f"{scan}_low"] + scored[f"{scan}_high"]) / 2
-    for scan, other, name in ((*_SCANS, "y_pre"), (*reversed(_SCANS), "y_post")):
-        scored[name] = scored[scan]
-        order = scored.sort_values([scan, other, "patient_id"])
-        for score, rows in order.groupby(scan):
-            scored.loc[rows.index, name] = [score + move for move in spread(len(rows), _BAND)]
+    scored["y_pre"], scored["y_post"] = scored["krenning_pre"], scored["krenning_post"]
+    for score in sorted({*scored["krenning_pre"], *scored["krenning_post"]}):
+        _place(scored, score)
     columns = ["patient_id", "direction", "y_pre", "y_post"]
     ends = [f"{scan}_{end}" for scan in _SCANS for end in ("low", "high")]
     return scored[columns + ends].reset_index(drop=True)
+
+
+def _place(scored: pd.DataFrame, score: float) -> None:
+    """Put the ends at one score side by side: those who stay in the middle, level at both scans.
+
+    Who leaves for a higher score, and who arrives from one, stands above these; the others below.
+    """
+    ordered = scored.sort_values(["krenning_pre", "krenning_post", "patient_id"])
+    here, there = ordered["krenning_pre"].eq(score), ordered["krenning_post"].eq(score)
+    stay = ordered[here & there]
+    sides = {
+        "y_pre": (ordered[here & (ordered["krenning_post"] < score)],
+                  ordered[here & (ordered["krenning_post"] > score)]),
+        "y_post": (ordered[there & (ordered["krenning_pre"] < score)],
+                   ordered[there & (ordered["krenning_pre"] > score)]),
+    }  # fmt: skip
+    widest = max(len(rows) for pair in sides.values() for rows in pair)
+    half = len(stay) / 2
+    step = min(_LARGEST_STEP, _HALF_BAND / max(half + widest, 1))
+    for i, row in enumerate(stay.index):
+        scored.loc[row, ["y_pre", "y_post"]] = score + step * (i - half + 0.5)
+    for name, (below, above) in sides.items():
+        for i, row in enumerate(below.index):
+            scored.loc[row, name] = score - step * (half + len(below) - i - 0.5)
+        for i, row in enumerate(above.index):
+            scored.loc[row, name] = score + step * (half + i + 0.5)
 
 
 def draw(lines: pd.DataFrame, ax: Axes, threshold: int) -> Axes:
