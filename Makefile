@@ -13,6 +13,10 @@ UV := $(shell command -v uv 2>/dev/null)
 .PHONY: run test checks format bench lock clean
 
 run: $(READY)
+ifneq ($(STUDY),)
+	@test -f "$(STUDY)" || { echo "There is no file $(STUDY) in $$PWD." \
+	  "Name the config of your study: make STUDY=my_study.yaml"; exit 1; }
+endif
 	$(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
 
 test: $(READY)

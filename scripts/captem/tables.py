@@ -382,7 +382,7 @@ def transitions(statistics: pd.DataFrame, data: str = RECORDED) -> Table:
         words = OUTCOME_WORDS.get(outcome, outcome.replace("_", " "))
         heading = f"{words}, {subset_words(subset)}"
         lines.append(Row((heading, *("",) * 5), heading=True))
-        lines += [_change(row, footnotes) for row in group]
+        lines += [_change(row, footnotes) for row in group if not _nothing_open(row)]
     notes = [
         SINGLE_ARM,
         "SSTR criterion met speaks of uptake alone; it is necessary for PRRT and not sufficient.",
@@ -399,6 +399,12 @@ def transitions(statistics: pd.DataFrame, data: str = RECORDED) -> Table:
         "transitions", "Change from baseline to follow-up", columns, lines, notes, data, wide=True,
         text_columns=(0, 4, 5),
     )  # fmt: skip
+
+
+def _nothing_open(row: dict[str, Any]) -> bool:
+    """Say whether a line tells only that the scores leave the criterion open in nobody."""
+    of_criterion = row["analysis"].startswith("criterion.") and row["term"] == "undetermined"
+    return of_criterion and not _count(row["n_events"])
 
 
 def _reported(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
