@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import numpy as np
 import pytest
+import yaml
+from captem.config import resolve
 from captem.figures import export, paired_slopes
 from captem.summary import answer
 from PIL import Image
-from studies import ROOT, shipped
+from studies import ROOT, analysed, schema, shipped
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,6 +38,21 @@ def test_the_picture_is_the_examples(tmp_path):
 @pytest.mark.parametrize("name", re.findall(r"\]\(([^)h][^)]*)\)", README))
 def test_links_lead_to_files(name):
     assert (ROOT / name).exists()
+
+
+def test_the_first_study_of_the_readme_is_read(tmp_path):
+    """The table and the config that the README shows, as they stand there."""
+    blocks = re.findall(r"((?:^ {7}.*\n)+)", README, re.MULTILINE)
+    table, config = (textwrap.dedent(block) for block in blocks[:2])
+    settings = resolve(yaml.safe_load(config), schema())
+    (tmp_path / "my_patients.csv").write_text(table, encoding="utf-8")
+    settings["sources"][0]["patients"] = str(tmp_path / "my_patients.csv")
+    found = analysed(settings)
+    assert found.cohort.problems == []
+    patient = found.patients.iloc[0]
+    assert (patient["mib1_low"], patient["mib1_high"]) == (7, 8)
+    assert patient["captem_cycles"] == 6
+    assert found.changes.loc[0, "direction"] == "up"
 
 
 def test_the_readme_fits_two_screens():
