@@ -208,7 +208,9 @@ def say_where_results_are():
         print(captem_problems.as_text(found), file=sys.stderr)
         print(f"All of them: {problems_csv}", file=sys.stderr)
     else:
-        print(f"No problems in the tables of study {SETTINGS['study']}.", file=sys.stderr)
+        print(
+            f"No problems in the tables of study {SETTINGS['study']}.", file=sys.stderr
+        )
     # A run for some other target, such as check, leaves the report as it was.
     asked = set(workflow.dag_settings.targets or ["all"]) & {"all", "report"}
     if not asked or not all(is_file(path) for path in report_contents()):
