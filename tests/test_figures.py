@@ -83,6 +83,18 @@ def test_each_line_is_a_patient_of_its_direction(studies):
             assert abs(row[f"y_{scan}"] - (low + high) / 2) < 0.5
 
 
+@pytest.mark.parametrize("n", [5, 60, 500])
+def test_a_score_that_stayed_is_a_level_line_and_equal_lines_lie_apart(studies, n):
+    rows = drawn("paired_slopes", studies[n])
+    stayed = rows["direction"].eq("same")
+    assert stayed.any()
+    assert np.allclose(rows.loc[stayed, "y_pre"], rows.loc[stayed, "y_post"])
+    risen = rows[rows["direction"].eq("up")]
+    assert (risen["y_post"] > risen["y_pre"]).all()
+    for name in ("y_pre", "y_post"):
+        assert rows[name].round(9).is_unique
+
+
 def test_each_point_is_a_patient_with_a_gain_and_an_index(studies):
     rows = drawn("gain_by_mib1", studies[60])
     patients = studies[60].cohort.patients

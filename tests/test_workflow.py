@@ -195,6 +195,8 @@ def test_the_example_runs_from_any_folder(clone, tmp_path):
     assert done.returncode == 0, done.stdout
     assert (folder / "results/example/cohort/patients.csv").exists() is False
     assert (folder / "results/example/cohort/checked.txt").exists()
+    again = clone.snakemake("--snakefile", str(clone.path / "Snakefile"), "check", cwd=folder)
+    assert "Nothing to be done" in again.stdout
 
 
 def test_published_case_is_complete_and_infers_nothing(clone):

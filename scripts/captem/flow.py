@@ -11,6 +11,7 @@ COLUMNS = ("step", "reason", "n", "n_lesions")
 
 
 def recorded(parts: list[Part]) -> dict[str, int]:
+    """Return how many rows of patients and of lesions the files hold, readable or not."""
     counts = {"patients": 0, "lesions": 0}
     for part in parts:
         if part.cells is not None:

@@ -277,7 +277,7 @@ def _fit_suvmax(
         reason = limits.too_few_pairs(n).replace("both scans scored", "all that the model needs")
         return _refused(model, subset, role, "", n, reason)
     reason = _collinear(model, ordinal.aliased(x)) or limits.too_few_for_regression(
-        n, parameters, n - parameters + len(model.terms), len(model.terms)
+        n, parameters, n, len(model.terms)
     )
     if reason:
         return _refused(model, subset, role, "", n, reason)

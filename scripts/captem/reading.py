@@ -90,6 +90,7 @@ class Part:
 def read_part(
     source: Source, table: str, path: str, read: Callable[[str, str], SourceTable]
 ) -> Part:
+    """Read one file of a source; what is wrong with it is listed in the result, never raised."""
     empty = pd.DataFrame({"patient_id": pd.Series(dtype=object)})
     try:
         cells = read(path, path)

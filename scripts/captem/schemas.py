@@ -16,7 +16,6 @@ PERCENT_ALLOWED = "0 to 100 (percent), or an interval such as 7-8, <3 or >20"
 SEXES = ("female", "male", "other")
 YES_NO = ("yes", "no")
 LESION_STATES = ("present", "resolved", "new", "not_assessable")
-DIRECTIONS = ("up", "same", "down", "undetermined")
 STATUSES = ("ok", "unstable", "not_estimable")
 ROLES = ("primary", "secondary", "exploratory", "sensitivity", "descriptive")
 

@@ -8,6 +8,7 @@ OUTPUTS:
 """
 
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.io import get_flag_value
 
 # The modules that the Snakefile itself uses; source_path() also brings them here from a remote clone.
 for _name in ("__init__", "errors", "imports", "config", "problems"):
@@ -33,6 +35,17 @@ def read_yaml(path):
     return yaml.safe_load(Path(workflow.source_path(path)).read_text(encoding="utf-8"))
 
 
+def example_file(path):
+    """Return where a file of the example is, for a run from another folder.
+
+    Where the clone is at hand it is the file itself: the copy that source_path() makes has a new
+    name in each run, and a setting that changes from run to run would make everything again.
+    """
+    copy = workflow.source_path(path)
+    original = os.path.normpath(get_flag_value(copy, "sourcecache_entry") or copy)
+    return original if os.path.isfile(original) else str(copy)
+
+
 def resolved_settings():
     """Return the settings; the example's only where the user has not given a study.
 
@@ -45,7 +58,7 @@ def resolved_settings():
         for source in given["sources"]:
             for table in ("patients", "lesions"):
                 if not Path(source[table]).exists():
-                    source[table] = str(workflow.source_path(f"../../{source[table]}"))
+                    source[table] = example_file(f"../../{source[table]}")
     try:
         return resolve(given, read_yaml("../schemas/config.schema.yaml"))
     except CaptemError as error:
