@@ -6,6 +6,7 @@ The input columns, the notation each is read by, what is allowed in it and the d
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -306,6 +307,23 @@ def fields(schema: pa.DataFrameSchema) -> dict[str, Field]:
             meta["choices"],
             columns,
         )
+    return found
+
+
+def scans(schema: pa.DataFrameSchema) -> dict[str, dict[str, str]]:
+    """Return the input columns of one scan by the name they have without `_pre` and `_post`.
+
+    In a table with one row a scan, the column `krenning` is `krenning_pre` in the row of the
+    baseline scan and `krenning_post` in that of the follow-up scan.
+
+    >>> scans(LESIONS)["suvmax"], scans(LESIONS)["lesion_status"]
+    ({'pre': 'suvmax_pre', 'post': 'suvmax_post'}, {'post': 'lesion_status_post'})
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in fields(schema):
+        if parted := re.fullmatch(r"(.+)_(pre|post)(_reader2)?", name):
+            stem = parted.group(1) + (parted.group(3) or "")
+            found.setdefault(stem, {})[parted.group(2)] = name
     return found
 
 
