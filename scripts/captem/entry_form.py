@@ -38,15 +38,8 @@ _TEXT = "@"
 _FIRST_DAY = "61"
 _MADE = dt.datetime(1980, 1, 1)
 _LINE = Side(style="thin", color="BFBFBF")
-_CODEBOOK = {
-    "sheet": 10,
-    "column": 26,
-    "meaning": 48,
-    "unit": 9,
-    "allowed": 44,
-    "example of notation": 22,
-    "needed": 11,
-}
+_CODEBOOK = ("sheet", "column", "meaning", "unit", "allowed", "example of notation", "needed")
+_FONT = "Calibri"
 _READ_ME = {
     "How to fill in this workbook": (
         "One row a patient in the sheet patients, one row a lesion in the sheet lesions.",
@@ -59,8 +52,7 @@ _READ_ME = {
     "What may stand in a cell": (
         "A cell says what it takes when you click on it; the sheet codebook lists it all.",
         "Scores and MIB1 may be intervals, as the report has them: 2-3, III-IV, <=1, 7-8, >20.",
-        "These cells are text, so that 3-4 does not become a date. Excel may mark a number in them "
-        "with a green corner: ignore it.",
+        "These cells are text, so that 3-4 does not become a date. Ignore Excel's green corners.",
         "Dates show as year-month-day, whatever your computer's own way.",
         f"Cells are checked down to row {ROWS + 1}. For more patients copy an empty row first.",
         "Pasting from another file can remove the checks: choose Paste values.",
@@ -166,26 +158,29 @@ def _codebook(sheet: Worksheet) -> None:
             sheet.append(line)
             for cell in sheet[sheet.max_row]:
                 cell.number_format = _TEXT
-                cell.alignment = Alignment(vertical="top", wrap_text=True)
+                cell.font = Font(name=_FONT, size=11)
                 cell.border = Border(bottom=_LINE)
             _heading(sheet.cell(sheet.max_row, 2), question.need)
-    for letter, width in zip("ABCDEFG", _CODEBOOK.values(), strict=True):
-        sheet.column_dimensions[letter].width = width
+    # Wide enough for every line: programs differ in whether they make a wrapped row higher.
+    for cells in sheet.columns:
+        width = max(len(str(cell.value or "")) for cell in cells) + 3
+        sheet.column_dimensions[get_column_letter(cells[0].column)].width = width
     sheet.freeze_panes = "C2"
     _printed(sheet, wide=True)
 
 
 def _read_me(sheet: Worksheet) -> None:
+    row = 0
     for title, lines in _READ_ME.items():
-        sheet.append([title])
-        sheet.cell(sheet.max_row, 1).font = Font(bold=True, size=13)
+        row += 1
+        sheet.cell(row, 1, title).font = Font(name=_FONT, bold=True, size=13)
         for line in lines:
-            sheet.append([line])
-            sheet.cell(sheet.max_row, 1).alignment = Alignment(wrap_text=True, vertical="top")
+            row += 1
+            sheet.cell(row, 1, line).font = Font(name=_FONT, size=11)
+        row += bool(lines)
     for need, text in _MEANING.items():
-        cell = sheet.cell(sheet.max_row + 1, 1, text)
-        _heading(cell, need)
-        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        row += 1
+        _heading(sheet.cell(row, 1, text), need)
     sheet.column_dimensions["A"].width = 96
     sheet.sheet_view.showGridLines = False
     _printed(sheet, wide=True)
@@ -194,7 +189,7 @@ def _read_me(sheet: Worksheet) -> None:
 def _heading(cell: Any, need: str) -> None:
     fill, ink = _COLOURS[need]
     cell.fill = PatternFill("solid", fgColor=fill)
-    cell.font = Font(bold=need != OPTIONAL, color=ink)
+    cell.font = Font(name=_FONT, size=11, bold=need != OPTIONAL, color=ink)
     cell.alignment = Alignment(vertical="center")
     cell.border = Border(left=_LINE, right=_LINE, bottom=_LINE)
 
