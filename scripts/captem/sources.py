@@ -1,118 +1,102 @@
-"""Read a source file as the text of its cells, with the row numbers a spreadsheet shows."""
+"""Read a source file of any kind that clinics have as the text of its cells.
+
+What a file is shows in its first bytes; its name is not looked at, since a web page or a text file
+is often called `.xls`. Only the reader that a file needs is loaded: start-up time counts.
+"""
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from dataclasses import dataclass, field
+import zipfile
 from pathlib import Path
 
-from captem.problems import Problem
+from captem.source_table import WANTED, IsHeading, NotReadableFile, SourceTable
 
-# A `#` before the headings themselves is a slip, and Excel writes a line such as `sep=,` on top.
-_HEADINGS = re.compile(r"\"?patient_id\b", re.IGNORECASE)
-_SEPARATOR = re.compile(r"sep=.\s*$", re.IGNORECASE)
-# The longest cell that is read; a longer one is a broken file.
-csv.field_size_limit(1_000_000)
-_WANTED = "one line of headings, then one line a patient or lesion"
+__all__ = ["NotReadableFile", "SourceTable", "read_csv", "read_source"]
 
-
-class NotReadableFile(ValueError):  # noqa: N818 - its attributes are a line of problems.csv
-    """The file as a whole cannot be read; `rule`, `allowed` and `mend` say why in words."""
-
-    def __init__(self, rule: str, value: str, allowed: str, mend: str):
-        super().__init__(f"{value}: {allowed}")
-        self.rule, self.value, self.allowed, self.mend = rule, value, allowed, mend
-
-
-@dataclass(frozen=True)
-class SourceTable:
-    """The cells of one table as text, in the layout that the file has.
-
-    `rows[i]` has one text per entry of `header` and stood in row `numbers[i]` of the file, counted
-    from 1 as a spreadsheet counts, lines above the headings included. Cells that a file holds as
-    numbers, dates or truth values are given as the text that stands for them (`9.09`, `2026-03-31`,
-    `yes`), and nothing is rounded.
-
-    note : the lines above the headings that start with `#`, without it.
-    ragged : (row number, cells found) of the rows that do not fit the headings.
-    labels : heading -> a second name that the file itself gives the column.
-    codes : heading -> what each of its codes stands for, in the words of the file.
-    missing : heading -> the codes that the file itself declares to mean "not known".
-    decimal_comma : the file's format says that numbers are written with a decimal comma.
-    day_zero : what day the number 0 is where a date may be stored as a number of days, as ISO text;
-        empty where the file stores no dates that way.
-    problems : what the reader noticed, by row and heading; the patient is filled in later.
-    repairs : cells that the reader itself gives differently from how they are stored, as
-        (row number, heading, written, read, rule).
-    """
-
-    file: str
-    header: list[str]
-    rows: list[list[str]]
-    numbers: list[int]
-    sheet: str = ""
-    note: list[str] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
-    labels: dict[str, str] = field(default_factory=dict)
-    codes: dict[str, dict[str, str]] = field(default_factory=dict)
-    missing: dict[str, frozenset[str]] = field(default_factory=dict)
-    decimal_comma: bool = False
-    day_zero: str = ""
-    problems: list[Problem] = field(default_factory=list)
-    repairs: list[tuple[int, str, str, str, str]] = field(default_factory=list)
-
-    @property
-    def synthetic(self) -> bool:
-        """True where a line of the file's own header note begins with the word synthetic."""
-        return any(line.lower().startswith("synthetic") for line in self.note)
+_READ = "an Excel workbook (.xlsx), a CSV file, an SPSS file (.sav) or Parquet"
+_OPEN_AND_SAVE = (
+    "open it in the program that wrote it and save the table as an Excel workbook (.xlsx) "
+    "or as CSV UTF-8"
+)
+_SAVE_AS = "in the spreadsheet program choose Save as, Excel workbook (.xlsx), or CSV UTF-8"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# First bytes -> what the file is, and how to mend it.
+_REFUSED: tuple[tuple[bytes, str, str], ...] = (
+    (b"%PDF", "a PDF document", "ask for the table itself, as an Excel workbook or CSV"),
+    (b"{\\rtf", "a text document (RTF)", _OPEN_AND_SAVE),
+    (b"\x1f\x8b", "a compressed file (gzip)", "unpack it, and name the file inside it"),
+    (b"7z\xbc\xaf\x27\x1c", "a compressed file (7z)", "unpack it, and name the file inside it"),
+    (b"Rar!", "a compressed file (RAR)", "unpack it, and name the file inside it"),
+    (b"\x89PNG", "a picture", "type the table into a spreadsheet and save it as .xlsx"),
+    (b"\xff\xd8\xff", "a picture", "type the table into a spreadsheet and save it as .xlsx"),
+    (b"SQLite format 3", "a database (SQLite)", "export the table from it as CSV UTF-8"),
+    (b"<stata_dta>", "a Stata file", "in Stata choose File, Export, Excel workbook or CSV"),
+    (b"ARROW1", "an Arrow (Feather) file", "save the table as Parquet or CSV UTF-8"),
+    (b"PARE", "an encrypted Parquet file", "save it again without encryption"),
+    (b"MIME-Version:", "a web archive (.mht)", _SAVE_AS),
+)
+# What is in a zip file -> what it is.
+_IN_ZIP: tuple[tuple[str, str, str], ...] = (
+    (r"xl/workbook\.bin", "a binary Excel workbook (.xlsb)", _SAVE_AS),
+    (r"word/document\d*\.xml", "a Word document",
+     "copy the table into a spreadsheet and save it as an Excel workbook (.xlsx)"),
+    (r"ppt/presentation\.xml", "a PowerPoint file",
+     "copy the table into a spreadsheet and save it as an Excel workbook (.xlsx)"),
+    (r"Index/.*\.iwa", "an Apple Numbers sheet", "in Numbers choose File, Export to, Excel or CSV"),
+)  # fmt: skip
+_WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|meta|body|table|div|style|\?xml)\b", re.I)
 
 
-def read_csv(path: str | Path, name: str) -> SourceTable:
-    """Read a comma-separated UTF-8 file; `name` is the path as the config gives it.
+def known_to_none(text: str) -> bool:
+    """Say of every heading that it is not known: the layout of the table decides alone."""
+    return False
+
+
+def read_source(
+    path: str | Path, name: str, *, sheet: str = "", is_heading: IsHeading = known_to_none
+) -> SourceTable:
+    """Read a file by what it holds: delimited text, xlsx, SPSS or Parquet.
+
+    Parameters
+    ----------
+    path, name : the file, and its path as the config gives it.
+    sheet : the sheet of a workbook; the only one, or the only one with known headings, if empty.
+    is_heading : says whether a text is a heading that is known (any spelling that the caller
+        takes); finds the row of headings, the sheet and the sign that separates cells.
 
     Raises
     ------
     NotReadableFile
-        If the file is missing, empty, not text, or has no line of headings.
+        Whatever is wrong with the file as a whole; no other exception, whatever its bytes.
     """
-    text = _text(Path(path))
-    note, first = _header_note(text)
-    body = "\n".join(text.split("\n")[first:])
-    records = [(first + i, cells) for i, cells in enumerate(_records(body), start=1)]
-    filled = [(number, cells) for number, cells in records if any(cell.strip() for cell in cells)]
-    if not filled:
-        raise NotReadableFile(
-            "empty_file", "no headings", _WANTED,
-            "fill in the file, or name another one in the config",
-        )  # fmt: skip
-    header = [cell.strip() for cell in filled[0][1]]
-    widths = {len(header)}
-    while header and not header[-1]:
-        header.pop()
-    # A row is as wide as the line of headings, with or without the empty ones at its end: a cell
-    # more or less, empty or not, may mean that a decimal comma has moved all that follows.
-    widths.add(len(header))
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        raise NotReadableFile(
-            "not_csv", "one column only: the cells are separated by another sign than a comma",
-            "cells separated by commas, numbers with a decimal point",
-            "in the spreadsheet program choose Save as, CSV UTF-8 (comma delimited), "
-            "with English number format",
-        )  # fmt: skip
-    rows, numbers, ragged = [], [], []
-    for number, cells in filled[1:]:
-        beyond = any(cell.strip() for cell in cells[len(header) :])
-        if len(cells) not in widths or beyond:
-            ragged.append((number, len(cells)))
-        else:
-            rows.append(cells[: len(header)])
-            numbers.append(number)
-    return SourceTable(name, header, rows, numbers, note, ragged)
+    data = _bytes(Path(path))
+    if data.startswith((b"$FL2", b"$FL3")):
+        from captem.spss import read_spss
+
+        return read_spss(data, name)
+    if data.startswith(b"PAR1"):
+        from captem.parquet import read_parquet
+
+        return read_parquet(data, name)
+    if data.startswith(b"PK"):
+        _check_zip(data)
+        from captem.workbook import read_workbook
+
+        return read_workbook(data, name, sheet, is_heading)
+    _check_format(data, Path(name).suffix.lower())
+    from captem.delimited import read_delimited
+
+    return read_delimited(data, name, is_heading)
 
 
-def _text(path: Path) -> str:
+def read_csv(path: str | Path, name: str) -> SourceTable:
+    """Read a file whose headings are not known beforehand."""
+    return read_source(path, name)
+
+
+def _bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -127,45 +111,61 @@ def _text(path: Path) -> str:
             "unreadable_file", said, "a file you may read",
             "close it in other programs, or change its permissions",
         ) from None  # fmt: skip
-    if data[:2] == b"PK" or path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
+    except MemoryError:
         raise NotReadableFile(
-            "not_csv", "a workbook", "a CSV file",
-            "in the spreadsheet program choose Save as, CSV UTF-8 (comma delimited)",
-        )  # fmt: skip
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
+            "too_large", "larger than the memory of this computer", _READ,
+            "name the file that holds the table of patients",
+        ) from None  # fmt: skip
+    if not data:
         raise NotReadableFile(
-            "not_utf8", "not UTF-8 text", "a CSV file saved as UTF-8",
-            "save it again as CSV UTF-8 (comma delimited)",
-        )  # fmt: skip
-    if not text.strip():
-        raise NotReadableFile(
-            "empty_file", "an empty file", _WANTED,
+            "empty_file", "an empty file", WANTED,
             "fill in the file, or name another one in the config",
         )  # fmt: skip
-    return text
+    return data
 
 
-def _header_note(text: str) -> tuple[list[str], int]:
-    note: list[str] = []
-    for line in text.split("\n"):
-        bare = line.strip().lstrip('"#').strip()
-        if _HEADINGS.match(bare) or not (
-            line.lstrip('"').startswith("#") or _SEPARATOR.match(line)
-        ):
-            break
-        note.append(bare.rstrip('",'))
-    return note, len(note)
+def _unknown(what: str, mend: str) -> NotReadableFile:
+    return NotReadableFile("unknown_format", what, _READ, mend)
 
 
-def _records(body: str) -> list[list[str]]:
+def _check_format(data: bytes, suffix: str) -> None:
+    """Refuse what is neither a table nor plain text, each in its own words."""
+    if data.startswith(_OLE):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise _unknown(
+                "a workbook with a password",
+                "open it in Excel, take the password off under File, Info, Protect workbook, "
+                "and save it",
+            )
+        raise _unknown("a workbook of the old Excel (.xls), or another old Office file", _SAVE_AS)
+    for start, what, mend in _REFUSED:
+        if data.startswith(start):
+            raise _unknown(what, mend)
+    bare = data.removeprefix(b"\xef\xbb\xbf")
+    if _WEB_PAGE.match(bare):
+        what = "XML" if bare.lstrip()[:5].lower() == b"<?xml" else "a web page (HTML)"
+        named = f" named {suffix}" if suffix else ""
+        raise _unknown(
+            f"{what}{named}, not a workbook", f"open it in the spreadsheet program; {_SAVE_AS}"
+        )
+
+
+def _check_zip(data: bytes) -> None:
+    """Refuse a zip file that is no xlsx workbook."""
     try:
-        return list(csv.reader(io.StringIO(body, newline=""), strict=True))
-    except csv.Error as error:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            kind = archive.read("mimetype")[:100] if "mimetype" in names else b""
+    except Exception:  # a damaged archive fails in many ways, none of them foreseen one by one
         raise NotReadableFile(
-            "not_csv", f"broken quotation marks, or a cell without end ({error})", "a CSV file",
-            "close every quotation mark, or save the file again from the spreadsheet program",
+            "broken_workbook", "a damaged or incomplete workbook", "an Excel workbook (.xlsx)",
+            "open it in Excel and save it again, or copy the file again from where it came",
         ) from None  # fmt: skip
+    if b"opendocument" in kind:
+        what = "an OpenDocument sheet (.ods)" if b"spreadsheet" in kind else "an OpenDocument file"
+        raise _unknown(what, _SAVE_AS)
+    for pattern, what, mend in _IN_ZIP:
+        if any(re.fullmatch(pattern, name) for name in names):
+            raise _unknown(what, mend)
+    if not any(re.search(r"(^|/)workbook\d*\.xml$", name, re.IGNORECASE) for name in names):
+        raise _unknown("a compressed file (zip)", "unpack it, and name the file inside it")
