@@ -287,6 +287,15 @@ def test_redcap_field_names_are_valid_and_unique():
         assert row[VALIDATION] in ("", "number", "integer", "date_ymd")
 
 
+def test_what_is_known_later_stands_at_the_end_of_enrolment():
+    rows = [row for row in records("redcap_data_dictionary.csv") if row[FORM] == "enrolment"]
+    assert tuple(row[NAME] for row in rows[-len(LATER) :]) == LATER
+    titled = [row[NAME] for row in rows if row["Section Header"]]
+    assert titled == ["age_years", LATER[0]]
+    assert {"captem_cycles", "captem_end", "best_response", "vital_status"} <= set(LATER)
+    assert "captem_start" not in LATER
+
+
 def test_lesion_fields_lead_back_to_the_lesion_table():
     assert LESION_FIELDS["lesion_krenning"] == "krenning"
     assert LESION_FIELDS["lesion_status"] == "lesion_status"
