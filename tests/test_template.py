@@ -372,11 +372,20 @@ def test_data_package_ties_the_tables_together():
 # The way back: filled in, and read
 
 
+# In the order in which these things happen.
+DAYS = (
+    "mib1_date", "ssa_last_dose_date_pre", "pet_date_pre", "captem_start", "last_captem_date",
+    "captem_end", "ssa_last_dose_date_post", "pet_date_post", "prrt_after_date", "last_contact",
+)  # fmt: skip
+WORDS = {"interval_therapy": "none", "who_grade": "G2"}
+
+
 def answers():
     """Return a filled-in study: table -> a record of (cell, canonical values) a row.
 
-    Three patients of two lesions each, every column filled in. The scores of the lesions are those
-    of their patient, so that nothing has to be noticed about them.
+    Three patients of two lesions each, every column filled in, and nothing in them that one value
+    could hold against another: the lesions are scored as their patient is, the days are in order,
+    tumour and organs have much the same SUV, tracer and scanner stay.
     """
     pairs = (("0", "2-3"), ("1-2", "4"), ("3", "3"))
     tables = {"patients": [], "lesions": []}
@@ -404,15 +413,17 @@ def answered(schema, codes, i, scores):
         elif spec.kind == "count":
             row[name] = (i + place % 3, (i + place % 3,))
         elif spec.kind == "number":
-            row[name] = (9.25 + i + place, (9.25 + i + place,))
+            # An eighth a column: exact in binary, and no two columns of a patient alike.
+            row[name] = (50.25 + i + place / 8, (50.25 + i + place / 8,))
         elif spec.kind == "date":
-            day = dt.date(2025, 1 + i, 1 + place % 28)
+            day = dt.date(2025, 1 + DAYS.index(name), 1 + i)
             row[name] = (day, (day.isoformat(),))
         elif spec.kind == "choice":
             word = spec.choices[i % len(spec.choices)]
             row[name] = (word, (word,))
         else:
-            row[name] = (f"some {name}, {i}", (f"some {name}, {i}",))
+            text = WORDS.get(name, f"some {re.sub('_(pre|post)$', '', name)}, {i}")
+            row[name] = (text, (text,))
     return row
 
 
