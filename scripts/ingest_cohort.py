@@ -1,5 +1,6 @@
 """Read every source of the study; always succeeds, and writes what was read and what is wrong."""
 
+import os
 from typing import TYPE_CHECKING
 
 from captem.running import logged
@@ -9,18 +10,28 @@ if TYPE_CHECKING:
 
 with logged(snakemake.log[0]):
     from captem.cohort import Source, ingest
-    from captem.files import write_frame
+    from captem.files import write_bytes, write_frame
+    from captem.identity import KEY_VARIABLE
+    from captem.marking import workbooks
 
-    criterion = snakemake.params.criterion
+    params = snakemake.params
     cohort = ingest(
-        [Source(**source) for source in snakemake.params.sources],
-        threshold=criterion["threshold"],
-        rule=criterion["rule"],
-        on_problem=snakemake.params.on_problem,
+        [Source(**source) for source in params.sources],
+        threshold=params.criterion["threshold"],
+        rule=params.criterion["rule"],
+        on_problem=params.on_problem,
+        follow_up=params.follow_up,
+        levels=params.checks,
+        tolerance=params.suv_tolerance,
+        key=os.environ[KEY_VARIABLE] if params.patient_ids == "hash" else None,
+        environment=os.environ,
     )
     write_frame(snakemake.output.patients, cohort.patients)
     write_frame(snakemake.output.lesions, cohort.lesions)
     write_frame(snakemake.output.flow, cohort.flow)
+    write_frame(snakemake.output.eligibility, cohort.eligibility)
     write_frame(snakemake.output.sources, cohort.sources)
     write_frame(snakemake.output.repairs, cohort.repairs)
     write_frame(snakemake.output.problems, cohort.problem_frame())
+    for path, book in zip(snakemake.output.marked, workbooks(cohort, params.files), strict=True):
+        write_bytes(path, book)

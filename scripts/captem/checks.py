@@ -8,12 +8,13 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from captem import headings as known_headings
 from captem import lesions, notation
+from captem.headings import SCHEMAS
+from captem.identity import identifies
 from captem.problems import ERROR, WARNING, Problem
-from captem.reading import SCHEMAS, Part, Source, identifies
-from captem.schemas import fields
-
-PAIRS = (("krenning_pre", "krenning_post"), ("suvmax_pre", "suvmax_post"))
+from captem.reading import PAIRS, Part, Source
+from captem.schemas import fields, scans
 
 
 def headings(source: Source, parts: list[Part]) -> list[Problem]:
@@ -21,20 +22,49 @@ def headings(source: Source, parts: list[Part]) -> list[Problem]:
     readable = [part for part in parts if part.cells is not None]
     problems = []
     for part in readable:
-        if "patient_id" not in part.mapped:
+        if "patient_id" not in part.names and not _said(part, "patient_id"):
             problems.append(_missing_column(part, "patient_id"))
-        if part.table == "lesions" and "lesion_id" not in part.mapped:
+        if part.table == "lesions" and "lesion_id" not in part.names:
             problems.append(_missing_column(part, "lesion_id"))
-    if len(readable) == len(parts) and not any(
-        set(pair) <= set(part.mapped) for part in readable for pair in PAIRS
-    ):
-        given = {name for part in readable for name in part.mapped}
+    given = {name for part in readable for name in part.names}
+    pair = any(set(pair) <= part.names for part in readable for pair in PAIRS)
+    if len(readable) == len(parts) and not pair and not _pair_is_doubtful(readable):
         half = [name for pair in PAIRS for name in pair if set(pair) & given and name not in given]
         problems.append(_missing_column(readable[0], half[0] if half else "krenning_pre"))
-    known = {name for part in readable for name in fields(SCHEMAS[part.table])}
+    return problems + _config(source, readable)
+
+
+def _said(part: Part, name: str) -> bool:
+    """Return whether a problem was already listed of the column that would be this one."""
+    return any(
+        problem.rule == "ambiguous_heading" and f"one column for {name}" == problem.allowed
+        for problem in part.problems
+    )
+
+
+def _pair_is_doubtful(parts: list[Part]) -> bool:
+    names = [name for pair in PAIRS for name in pair]
+    return any(
+        problem.rule == "which_scan" or (name in names and _said(part, name))
+        for part in parts
+        for problem in part.problems
+        for name in names
+    )
+
+
+def _config(source: Source, readable: list[Part]) -> list[Problem]:
+    """Does `columns:` name columns that captem knows and headings that the files have?"""
+    problems = []
+    known = {
+        name
+        for part in readable
+        for name in (
+            *fields(SCHEMAS[part.table]), *scans(SCHEMAS[part.table]), *known_headings.LAYOUT,
+        )
+    }  # fmt: skip
+    file = ", ".join(dict.fromkeys(part.cells.file for part in readable if part.cells))
+    found = {text for part in readable if part.cells for text in part.cells.header}
     for name, heading in source.columns.items():
-        file = ", ".join(part.cells.file for part in readable if part.cells)
-        headings = {text for part in readable if part.cells for text in part.cells.header}
         if readable and name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else "see config/README.md"
@@ -45,13 +75,22 @@ def headings(source: Source, parts: list[Part]) -> list[Problem]:
                     mend=f"correct the name in the config; {hint}",
                 )
             )  # fmt: skip
-        elif readable and heading.strip() not in headings:
-            near = difflib.get_close_matches(heading, headings, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"found: {', '.join(sorted(headings))}"
+        elif readable and heading.strip() and heading.strip() not in found:
+            shown = sorted(text for text in found if text and not identifies(text))
+            near = difflib.get_close_matches(heading, shown, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"found: {', '.join(shown)}"
             problems.append(
                 Problem(
                     ERROR, "missing_column", file, column=heading, value="no such heading",
                     allowed="a heading of the file", mend=f"correct columns: in the config; {hint}",
+                )
+            )  # fmt: skip
+        elif name != "patient_id" and identifies(heading, mapped=True):
+            problems.append(
+                Problem(
+                    ERROR, "identity_mapped", file, column=heading,
+                    allowed="a column that does not identify a person",
+                    mend=f"give {name} from a column with the study's own values",
                 )
             )  # fmt: skip
     return problems
@@ -68,27 +107,33 @@ def _missing_column(part: Part, name: str) -> Problem:
             "or suvmax_pre and suvmax_post"
         )
     return Problem(
-        ERROR, "missing_column", part.cells.file, column=name, value=f"headings found: {found}",
-        allowed=allowed, mend=f"add the column, or name its heading: columns: {{{name}: ...}}",
+        ERROR, "missing_column", part.cells.file, part.cells.sheet, column=name,
+        value=f"headings found: {found}", allowed=allowed,
+        mend=f"add the column, or name its heading: columns: {{{name}: ...}}",
     )  # fmt: skip
 
 
+def codes(part: Part) -> list[Problem]:
+    """Has every row the code of a patient?"""
+    return [
+        Problem(
+            ERROR, "no_patient_id", row["_file"], row["_sheet"], str(row["_row"]),
+            column="patient_id", allowed="the code of a patient in every row",
+            mend="fill in the code",
+        )
+        for row in part.frame[part.frame["patient_id"].eq("")].to_dict("records")
+    ]  # fmt: skip
+
+
 def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
+    """Does each patient and each lesion stand once, and belong each lesion to a patient?"""
     problems = []
-    for frame in (patients, marks):
-        problems += [
-            Problem(
-                ERROR, "no_patient_id", row["_file"], row=str(row["_row"]), column="patient_id",
-                allowed="the code of a patient in every row", mend="fill in the code",
-            )
-            for row in frame[frame["patient_id"].eq("")].to_dict("records")
-        ]  # fmt: skip
     problems += _repeated(patients, ["patient_id"], "duplicate_patient", "each patient in one row")
     if "lesion_id" in marks:
         unnamed = marks["lesion_id"].isna()
         problems += [
             Problem(
-                ERROR, "no_lesion_id", row["_file"], row=str(row["_row"]),
+                ERROR, "no_lesion_id", row["_file"], row["_sheet"], str(row["_row"]),
                 patient_id=row["patient_id"], column="lesion_id",
                 allowed="a name for every lesion", mend="fill in a name, such as L1",
             )
@@ -102,7 +147,7 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
     orphans = marks[named & ~marks["patient_id"].isin(patients["patient_id"])]
     problems += [
         Problem(
-            ERROR, "unknown_patient", row["_file"], row=str(row["_row"]),
+            ERROR, "unknown_patient", row["_file"], row["_sheet"], str(row["_row"]),
             patient_id=row["patient_id"], column="patient_id", value=row["patient_id"],
             allowed="a patient of the patient table",
             mend="add the patient to the patient table, or correct the code",
@@ -117,13 +162,14 @@ def _repeated(frame: pd.DataFrame, key: list[str], rule: str, allowed: str) -> l
     twice = frame[frame.duplicated(key, keep=False)]
     problems = []
     for _, rows in twice.groupby(key, sort=False):
-        places = [f"{row['_file']} row {row['_row']}" for row in rows.to_dict("records")]
+        places = [_place(row) for row in rows.to_dict("records")]
         for i, row in enumerate(rows.to_dict("records")):
             others = ", ".join(places[:i] + places[i + 1 :])
             problems.append(
                 Problem(
-                    ERROR, rule, row["_file"], row=str(row["_row"]), patient_id=row["patient_id"],
-                    column=key[-1], value=row[key[-1]], allowed=f"{allowed} (also in {others})",
+                    ERROR, rule, row["_file"], row["_sheet"], str(row["_row"]), row["patient_id"],
+                    column=key[-1], value=str(row[key[-1]]),
+                    allowed=f"{allowed} (also in {others})",
                     mend="remove the row that is not meant, or correct its code",
                 )
             )  # fmt: skip
@@ -139,7 +185,7 @@ def index_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> li
     wrong = counts[counts != 1]
     return [
         Problem(
-            WARNING, "no_single_index_lesion", row["_file"], row=str(row["_row"]),
+            WARNING, "no_single_index_lesion", row["_file"], row["_sheet"], str(row["_row"]),
             patient_id=row["patient_id"], column="index_lesion",
             value=f"{wrong[row['patient_id']]} of the matched lesions say yes",
             allowed="yes for one lesion of the patient that is scored at both scans",
@@ -149,42 +195,45 @@ def index_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> li
     ]  # fmt: skip
 
 
-def ranges(frame: pd.DataFrame, table: str, parts: list[Part]) -> list[Problem]:
-    """Check the values that could be read against the ranges of the schema."""
-    schema: pa.DataFrameSchema = SCHEMAS[table]
-    given = [name for name in schema.columns if name in frame.columns]
-    try:
-        schema.select_columns(given).validate(frame[given], lazy=True)
-    except SchemaErrors as error:
-        failures = error.failure_cases
-    else:
-        return []
-    by_column = {column: spec for spec in fields(schema).values() for column in spec.columns}
-    headings = {
-        (part.cells.file, name): part.cells.header[place]
-        for part in parts
-        if part.cells and part.table == table
-        for name, place in part.mapped.items()
-    }
-    problems, seen = [], set()
-    for case in failures.to_dict("records"):
-        if case["index"] is None or pd.isna(case["index"]):
-            raise AssertionError(f"the clean {table} table is not of its schema: {case}")
-        row, spec = frame.loc[int(case["index"])], by_column[case["column"]]
-        if (int(case["index"]), spec.name) in seen:
+def _place(row: dict) -> str:
+    sheet = f" sheet {row['_sheet']}" if row["_sheet"] else ""
+    return f"{row['_file']}{sheet} row {row['_row']}"
+
+
+def ranges(part: Part) -> list[Problem]:
+    """Check the values that could be read against the ranges of the schema, in the file's rows."""
+    problems = []
+    schema: pa.DataFrameSchema = SCHEMAS[part.table]
+    for column in part.columns:
+        targets = zip(column.frame, column.spec.columns, strict=True)
+        given = {name: target for name, target in targets if name in part.frame}
+        if not given or column.spec.name not in fields(schema):
             continue
-        seen.add((int(case["index"]), spec.name))
-        ends = [row[column] for column in spec.columns]
-        problems.append(
-            Problem(
-                ERROR, "out_of_range", row["_file"], row=str(row["_row"]),
-                patient_id=row["patient_id"],
-                column=headings.get((row["_file"], spec.name), spec.name),
-                value=notation.written(float(ends[0]), float(ends[-1])),
-                allowed=spec.allowed, mend="correct the cell, or leave it empty",
-            )
-        )  # fmt: skip
+        view = part.frame[list(given)].rename(columns=given)
+        for i in _failing(schema.select_columns(list(given.values())), view):
+            row = part.frame.iloc[i]
+            ends = [row[name] for name in column.frame]
+            problems.append(
+                Problem(
+                    ERROR, "out_of_range", row["_file"], row["_sheet"], str(row["_row"]),
+                    row["patient_id"] or "", column.heading,
+                    notation.written(float(ends[0]), float(ends[-1])),
+                    column.spec.allowed, "correct the cell, or leave it empty",
+                )
+            )  # fmt: skip
     return problems
+
+
+def _failing(schema: pa.DataFrameSchema, view: pd.DataFrame) -> list[int]:
+    """Return the places of the rows that do not meet a schema."""
+    try:
+        schema.validate(view, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+        if cases["index"].isna().any():
+            raise AssertionError(f"a clean table is not of its schema: {cases}") from None
+        return sorted({int(i) for i in cases["index"]})
+    return []
 
 
 def against_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> list[Problem]:
@@ -200,8 +249,8 @@ def against_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> 
             said = notation.written(low, high)
             problems.append(
                 Problem(
-                    WARNING, "lesions_disagree", row["_file"],
-                    row=str(row["_row"]), patient_id=row["patient_id"], column=name,
+                    WARNING, "lesions_disagree", row["_file"], row["_sheet"], str(row["_row"]),
+                    row["patient_id"], name,
                     value=notation.written(row[ends[0]], row[ends[1]]),
                     allowed=f"{said}, which the lesions give under the rule {rule!r}",
                     mend="nothing: the patient's score is kept as given, the criterion is asked of "

@@ -1,21 +1,23 @@
 """From source files to clean tables: nothing is lost, nothing is guessed, everything is listed.
 
-`ingest` reads every source (`captem.reading`), checks what was read (`captem.checks`), fills in
-patient-level values from the lesions (`captem.patient_level`) and counts who is where
+`ingest` takes every source in (`captem.intake`), reads its cells (`captem.reading`), makes one row
+a patient of them (`captem.layout`), checks what was read (`captem.checks`, `captem.cross_checks`),
+fills in patient-level values from the lesions (`captem.patient_level`) and counts who is where
 (`captem.flow`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from captem import checks, flow, patient_level
+from captem import checks, cross_checks, flow, intake, layout, patient_level
+from captem.headings import SCHEMAS
+from captem.intake import Taken
 from captem.problems import COLUMNS, ERROR, Problem, as_records
-from captem.reading import SCHEMAS, Part, Source, joined, read_part
-from captem.sources import SourceTable, read_csv
+from captem.reading import Part, Source, joined, read_part, unreadable
 
 REPAIR_COLUMNS = ("file", "sheet", "row", "patient_id", "column", "written", "read", "rule")
 
@@ -29,7 +31,9 @@ class Cohort:
     problems: list[Problem]
     repairs: pd.DataFrame
     flow: pd.DataFrame
+    eligibility: pd.DataFrame
     sources: pd.DataFrame
+    parts: list[Part] = field(default_factory=list)
 
     def problem_frame(self) -> pd.DataFrame:
         """Return `problems.csv`."""
@@ -39,10 +43,14 @@ class Cohort:
 def ingest(
     sources: Iterable[Source],
     *,
-    threshold: float,
-    rule: str,
-    on_problem: str,
-    read: Callable[[str, str], SourceTable] = read_csv,
+    threshold: float = 3,
+    rule: str = "most",
+    on_problem: str = "stop",
+    follow_up: str = "last",
+    levels: Mapping[str, str] | None = None,
+    tolerance: float = cross_checks.SUV_TOLERANCE,
+    key: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Cohort:
     """Read all sources into the canonical tables; never raises for what a file holds.
 
@@ -51,53 +59,121 @@ def ingest(
     sources : the entries of the config, in order.
     threshold, rule : the SSTR criterion (see `captem.lesions`).
     on_problem : `stop`, or `exclude_row` to leave out the rows with errors.
-    read : reader of one file, given its path and the name to show.
+    follow_up : which PET counts where there are several (see `captem.layout`).
+    levels, tolerance : settings of the cross-checks.
+    key : with it, the codes of patients are replaced by keyed hashes in all that is returned.
+    environment : where the token of a REDCap project is found.
     """
-    sources = list(sources)
-    parts = [
-        read_part(source, table, path, read)
-        for source in sources
-        for table, path in (("patients", source.patients), ("lesions", source.lesions))
-        if path
-    ]
-    problems = [problem for part in parts for problem in part.problems]
+    parts: list[Part] = []
+    frames: dict[str, list[pd.DataFrame]] = {"patients": [], "lesions": []}
+    problems: list[Problem] = []
     for source in sources:
-        own = [part for part in parts if part.source == source.name]
+        own, arranged = _read(source, follow_up, key, environment or {})
+        parts += own
+        for part, frame in zip(own, arranged, strict=True):
+            frames[part.table].append(frame)
         problems += checks.headings(source, own)
+    problems = [problem for part in parts for problem in part.problems] + problems
     repairs = [repair for part in parts for repair in part.repairs]
 
-    patients = joined(parts, "patients")
-    marks = joined(parts, "lesions")
+    patients = joined(frames["patients"], "patients")
+    marks = joined(frames["lesions"], "lesions")
+    headings = _Headings(parts)
     problems += checks.ids(patients, marks)
-    problems += checks.ranges(patients, "patients", parts)
-    problems += checks.ranges(marks, "lesions", parts)
+    problems += cross_checks.found(patients, marks, levels or {}, tolerance, headings.of)
+    recorded = len(marks) + flow.unplaced(parts)["lesions"]
+    reasons = _reasons(patients, problems, on_problem)
+    kept = patients[reasons.eq("")]
+    marks = marks[_reasons(marks, problems, on_problem).eq("")]
     if on_problem == "exclude_row":
-        patients, marks = _without_errors(patients, marks, problems)
-    derived, notes, derivations = patient_level.from_lesions(patients, marks, rule)
+        marks = marks[marks["patient_id"].isin(kept["patient_id"])]
+    derived, notes, derivations = patient_level.from_lesions(kept, marks, rule)
     problems += notes
     repairs += derivations
+    everyone = pd.concat([derived, patients[reasons.ne("")]]).sort_index()
+    scans = marks.groupby("patient_id")["_follow_ups"].max()
+    seen = everyone["patient_id"].map(scans).fillna(0)
+    everyone["_follow_ups"] = everyone["_follow_ups"].fillna(0).clip(lower=seen)
+    table = flow.answered(everyone, marks, reasons, threshold, rule)
+    counts = {"recorded": recorded, "patients": flow.unplaced(parts)["patients"]}
     return Cohort(
         patients=_canonical(derived, "patients"),
         lesions=_canonical(marks, "lesions"),
         problems=problems,
         repairs=pd.DataFrame(repairs, columns=list(REPAIR_COLUMNS)),
-        flow=flow.count(flow.recorded(parts), derived, marks, threshold, rule),
+        flow=flow.count(table, counts, marks, follow_up),
+        eligibility=table,
         sources=_source_frame(parts),
+        parts=parts,
     )
 
 
-def _without_errors(
-    patients: pd.DataFrame, marks: pd.DataFrame, problems: list[Problem]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    bad = {(problem.file, problem.row) for problem in problems if problem.severity == ERROR}
+def _read(
+    source: Source, follow_up: str, key: str | None, environment: Mapping[str, str]
+) -> tuple[list[Part], list[pd.DataFrame]]:
+    """Read the tables of a source, and give each a row a patient or lesion."""
+    parts, frames = [], []
+    until: dict[str, str] = {}
+    partner: dict[str, str] = {}
+    for given in intake.taken(source, environment):
+        part = _part(source, given, key)
+        frame = layout.arranged(part, follow_up, until, partner)
+        if part.table == "patients":
+            until = _by_patient(frame, "captem_end")
+            partner = _by_patient(frame, "pet_date_post")
+        parts.append(part)
+        frames.append(frame)
+    return parts, frames
 
-    def good(frame: pd.DataFrame) -> pd.DataFrame:
-        places = zip(frame["_file"], frame["_row"].astype(str), strict=True)
-        keep = pd.Series([place not in bad for place in places], index=frame.index, dtype=bool)
-        return frame[keep]
 
-    patients, marks = good(patients), good(marks)
-    return patients, marks[marks["patient_id"].isin(patients["patient_id"])]
+def _part(source: Source, given: Taken, key: str | None) -> Part:
+    if given.cells is None:
+        assert given.problem is not None
+        return unreadable(source, given.table, given.problem)
+    part = read_part(source, given.table, given.cells, key, given.hidden)
+    part.problems += checks.codes(part) + checks.ranges(part)
+    return part
+
+
+def _by_patient(frame: pd.DataFrame, name: str) -> dict[str, str]:
+    if name not in frame:
+        return {}
+    unique = frame.dropna(subset=["patient_id", name]).drop_duplicates("patient_id")
+    return dict(zip(unique["patient_id"], unique[name], strict=True))
+
+
+class _Headings:
+    """The files' own headings of the input columns."""
+
+    def __init__(self, parts: Sequence[Part]):
+        self._parts = {
+            (part.cells.file, part.cells.sheet, part.table): part for part in parts if part.cells
+        }
+
+    def of(self, row: pd.Series, name: str) -> str:
+        """Return the heading under which the file of a row has an input column."""
+        table = "lesions" if "lesion_id" in row.index else "patients"
+        part = self._parts.get((row["_file"], row["_sheet"], table))
+        return part.heading(name) if part else name
+
+
+def _reasons(frame: pd.DataFrame, problems: Sequence[Problem], on_problem: str) -> pd.Series:
+    """Return for each row the error for which it is left out, in words; empty where it stays."""
+    reasons = pd.Series("", index=frame.index, dtype=object)
+    if on_problem != "exclude_row":
+        return reasons
+    bad: dict[tuple[str, str, str], str] = {}
+    for problem in problems:
+        if problem.severity == ERROR and problem.row:
+            place = (problem.file, problem.sheet, problem.row)
+            bad.setdefault(place, problem.rule.replace("_", " "))
+    if not bad:
+        return reasons
+    for name in ("_row_post", "_row"):
+        places = zip(frame["_file"], frame["_sheet"], frame[name].astype(str), strict=True)
+        found = pd.Series([bad.get(place, "") for place in places], index=frame.index, dtype=object)
+        reasons = reasons.mask(found.ne(""), found)
+    return reasons
 
 
 def _canonical(frame: pd.DataFrame, table: str) -> pd.DataFrame:
@@ -108,11 +184,11 @@ def _canonical(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     return frame[[*known, *[name for name in others if name != "synthetic"], "synthetic"]]
 
 
-def _source_frame(parts: list[Part]) -> pd.DataFrame:
+def _source_frame(parts: Sequence[Part]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "source": part.source,
+                "source": part.source.name,
                 "table": part.table,
                 "file": part.cells.file,
                 "rows": len(part.cells.rows) + len(part.cells.ragged),
@@ -124,3 +200,6 @@ def _source_frame(parts: list[Part]) -> pd.DataFrame:
         ],
         columns=["source", "table", "file", "rows", "synthetic", "note"],
     )
+
+
+__all__ = ["Cohort", "Source", "ingest"]

@@ -32,6 +32,11 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
         Naming every key or value that is wrong, what is allowed, and the nearest right key.
     """
     settings = json.loads(json.dumps(given, default=_as_text))
+    if isinstance(settings.get("checks"), dict):
+        # YAML reads a bare `off` as false.
+        settings["checks"] = {
+            name: "off" if level is False else level for name, level in settings["checks"].items()
+        }
     faults = [
         _explained(error)
         for error in sorted(
@@ -120,7 +125,17 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
         if name not in names
     ]
     for source in settings["sources"]:
-        headings = [heading.strip() for heading in source["columns"].values()]
+        if ("patients" in source) == ("redcap" in source):
+            both = "not both" if "patients" in source else "and has neither"
+            faults.append(
+                f"sources: {source['name']} needs patients (a file) or redcap (a project), {both}"
+            )
+        if "redcap" in source and {"lesions", "dictionary"} & set(source):
+            faults.append(
+                f"sources: {source['name']} is read from REDCap, which gives its lesions and its "
+                "dictionary by itself; remove lesions and dictionary"
+            )
+        headings = [text.strip() for text in source["columns"].values() if text.strip()]
         faults += [
             f"sources, columns of {source['name']}: the heading {heading!r} is given to two names"
             for heading in sorted({item for item in headings if headings.count(item) > 1})

@@ -1,57 +1,83 @@
 """Who is in which analysis, and why the others are not: the one place for both.
 
-The flow diagram and the analyses read the same answers, so that their counts cannot differ.
+Each criterion is a column of `eligibility.csv` that is true or false for each patient. The flow
+diagram and the analyses read the same answers, so that their counts cannot differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-Test = Callable[[pd.DataFrame], pd.Series]
+
+@dataclass(frozen=True)
+class Criterion:
+    """A condition for being analysed; `otherwise` says in words why a patient is left out."""
+
+    name: str
+    otherwise: str
+    met: Callable[[pd.DataFrame], pd.Series]
 
 
-def _missing(column: str) -> Test:
-    return lambda patients: patients[column].isna()
+def _given(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda patients: patients[column].notna()
 
 
-_BASELINE = ("no baseline score", _missing("krenning_pre_low"))
-_FOLLOW_UP = ("no follow-up score", _missing("krenning_post_low"))
-_UNINFORMATIVE = (
+_BASELINE = Criterion("baseline_score", "no baseline score", _given("krenning_pre_low"))
+_FOLLOW_UP = Criterion("follow_up_score", "no follow-up score", _given("krenning_post_low"))
+_INFORMATIVE = Criterion(
+    "follow_up_score_narrow",
     "follow-up score may be any",
-    lambda patients: patients["krenning_post_low"].eq(0) & patients["krenning_post_high"].eq(4),
+    lambda patients: (
+        ~(patients["krenning_post_low"].eq(0) & patients["krenning_post_high"].eq(4)).fillna(False)
+    ),
 )
-_SUV_BASELINE = ("no baseline SUVmax", _missing("suvmax_pre"))
-_SUV_FOLLOW_UP = ("no follow-up SUVmax", _missing("suvmax_post"))
-_MIB1 = ("no MIB1 index", _missing("mib1_low"))
-_MIB1_OPEN = (
+_SUV_BASELINE = Criterion("baseline_suvmax", "no baseline SUVmax", _given("suvmax_pre"))
+_SUV_FOLLOW_UP = Criterion("follow_up_suvmax", "no follow-up SUVmax", _given("suvmax_post"))
+_MIB1 = Criterion("mib1", "no MIB1 index", _given("mib1_low"))
+_MIB1_CLOSED = Criterion(
+    "mib1_closed",
     "MIB1 index without an upper end",
-    lambda patients: np.isinf(patients["mib1_high"].astype(float)),
+    lambda patients: ~np.isinf(patients["mib1_high"].astype(float)),
 )
-_CYCLES = ("number of cycles not known", _missing("captem_cycles"))
-_UNSCORED = ("no pair of scores that the rule can use", lambda patients: ~patients["scored"])
+_CYCLES = Criterion("cycles", "number of cycles not known", _given("captem_cycles"))
+_SCORED = Criterion(
+    "scored_by_rule",
+    "no pair of scores that the rule can use",
+    lambda patients: patients["scored"].astype(bool),
+)
 
-NEEDS: dict[str, tuple[tuple[str, Test], ...]] = {
+NEEDS: dict[str, tuple[Criterion, ...]] = {
     "transition": (_BASELINE, _FOLLOW_UP),
-    "criterion": (_UNSCORED,),
-    "model.krenning": (_BASELINE, _FOLLOW_UP, _UNINFORMATIVE, _MIB1, _MIB1_OPEN),
-    "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _UNINFORMATIVE, _MIB1, _MIB1_OPEN, _CYCLES),
-    "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_OPEN),
+    "criterion": (_SCORED,),
+    "model.krenning": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED),
+    "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED, _CYCLES),
+    "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED),
 }
+CRITERIA = tuple(dict.fromkeys(criterion for needs in NEEDS.values() for criterion in needs))
+
+
+def answers(patients: pd.DataFrame, criteria: tuple[Criterion, ...] = CRITERIA) -> pd.DataFrame:
+    """Return one Boolean column a criterion, in the rows of `patients`."""
+    return pd.DataFrame(
+        {item.name: item.met(patients).astype(bool) for item in criteria}, index=patients.index
+    )
+
+
+def reasons(answered: pd.DataFrame, analysis: str) -> pd.Series:
+    """Return why each patient is left out of `analysis`, the first reason that holds, or ``""``."""
+    reason = pd.Series("", index=answered.index, dtype=object)
+    for criterion in NEEDS[analysis]:
+        reason = reason.mask(reason.eq("") & ~answered[criterion.name], criterion.otherwise)
+    return reason
 
 
 def left_out(patients: pd.DataFrame, analysis: str) -> pd.Series:
-    """Return for each patient the first reason for not being in `analysis`, or empty text.
-
-    `patients` is the canonical patient table; the analysis `criterion` also needs the column
-    `scored` of `criterion.status`.
-    """
-    reason = pd.Series("", index=patients.index, dtype=object)
-    for words, fails in NEEDS[analysis]:
-        reason = reason.mask(reason.eq("") & fails(patients), words)
-    return reason
+    """Return the reason why each patient is not in `analysis`; empty for those who are."""
+    return reasons(answers(patients, NEEDS[analysis]), analysis)
 
 
 def analysed(patients: pd.DataFrame, analysis: str) -> pd.DataFrame:

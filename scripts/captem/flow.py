@@ -1,4 +1,8 @@
-"""How many patients and lesions there are at each step, from the files to every analysis."""
+"""How many patients and lesions there are at each step, from the files to every analysis.
+
+Every count is made from `eligibility.csv`, which has a row for each patient that was read and a
+true or false for each condition.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,32 @@ from captem import criterion, eligibility
 from captem.reading import Part, with_columns
 
 COLUMNS = ("step", "reason", "n", "n_lesions")
+_FOLLOW_UPS = {0: "no follow-up PET", 1: "one follow-up PET"}
 
 
-def recorded(parts: list[Part]) -> dict[str, int]:
-    """Return how many rows of patients and of lesions the files hold, readable or not."""
+def unplaced(parts: list[Part]) -> dict[str, int]:
+    """Return how many rows of patients and of lesions do not fit their headings, by table."""
     counts = {"patients": 0, "lesions": 0}
     for part in parts:
         if part.cells is not None:
-            counts[part.table] += len(part.cells.rows) + len(part.cells.ragged)
+            counts[part.table] += len(part.cells.ragged)
     return counts
 
 
-def count(
-    in_files: dict[str, int],
-    patients: pd.DataFrame,
-    marks: pd.DataFrame,
-    threshold: float,
-    rule: str,
+def answered(
+    patients: pd.DataFrame, marks: pd.DataFrame, reasons: pd.Series, threshold: float, rule: str
 ) -> pd.DataFrame:
-    """Count patients and lesions from the rows of the files to each analysis.
+    """Return `eligibility.csv`: a row a patient as read, a Boolean column a criterion.
 
-    `recorded` = `excluded` + `included`; for each analysis, `included` = the reasons + `analysed`.
+    Parameters
+    ----------
+    patients : all patients that were read, those left out because of errors included.
+    marks : the lesions of the patients that are not left out.
+    reasons : why a row is left out, in words, indexed as `patients`; empty where it is not.
     """
-    rows: list[tuple[str, str, int, int]] = [
-        ("recorded", "", in_files["patients"], in_files["lesions"]),
-        (
-            "excluded", "row with errors",
-            in_files["patients"] - len(patients), in_files["lesions"] - len(marks),
-        ),
-        ("included", "", len(patients), len(marks)),
-    ]  # fmt: skip
+    included = reasons.eq("")
     status = criterion.status(
-        patients.drop_duplicates("patient_id"),
+        patients[included].drop_duplicates("patient_id"),
         with_columns(marks, criterion.SCORES),
         threshold,
         rule,
@@ -48,11 +46,63 @@ def count(
         scored=patients["patient_id"].map(status["scored"]).eq(True),
         captem_cycles=patients.get("captem_cycles"),
     )
+    table = eligibility.answers(asked)
+    table.insert(0, "patient_id", patients["patient_id"])
+    table.insert(1, "source", patients["source"])
+    table.insert(2, "without_errors", included)
+    table.insert(3, "left_out_for", reasons)
+    follow_ups = patients["_follow_ups"].fillna(0).astype(int)
+    table.insert(4, "follow_up_pet", follow_ups.gt(0))
+    table.insert(5, "several_follow_up_pets", follow_ups.gt(1))
+    return table
+
+
+def count(
+    table: pd.DataFrame, lesions: dict[str, int], marks: pd.DataFrame, follow_up: str
+) -> pd.DataFrame:
+    """Return `flow.csv` from `eligibility.csv`.
+
+    `recorded` = the reasons of `excluded` + `included`; `included` = the reasons of
+    `follow_up_pet`, and for each analysis its reasons + `analysed`.
+
+    Parameters
+    ----------
+    lesions : `recorded`, the number of lesions in the files, and `patients`, the rows of patients
+        that do not fit their headings and have no row in `table`.
+    marks : the lesions of the patients that are included.
+    """
+    included = table[table["without_errors"]]
+    recorded = len(table) + lesions["patients"]
+    rows: list[tuple[str, str, int, int]] = [("recorded", "", recorded, lesions["recorded"])]
+    out = table.loc[~table["without_errors"], "left_out_for"].value_counts(sort=False).to_dict()
+    if lesions["patients"]:
+        out["ragged row"] = out.get("ragged row", 0) + lesions["patients"]
+    gone = lesions["recorded"] - len(marks)
+    if not out:
+        rows.append(("excluded", "row with errors", 0, gone))
+    for place, (words, number) in enumerate(out.items()):
+        # Lesions are left out with their patient or by errors of their own: counted once.
+        rows.append(("excluded", f"row with errors: {words}", number, 0 if place else gone))
+    rows.append(("included", "", len(included), len(marks)))
     per_patient = marks["patient_id"].value_counts()
+
+    def line(step: str, words: str, chosen: pd.Series) -> tuple[str, str, int, int]:
+        return step, words, len(chosen), int(chosen.map(per_patient).fillna(0).sum())
+
+    followed = included["follow_up_pet"].astype(int) + included["several_follow_up_pets"]
+    words = {**_FOLLOW_UPS, 2: f"several follow-up PETs, {_CHOSEN[follow_up]} taken"}
+    for number, said in words.items():
+        rows.append(line("follow_up_pet", said, included.loc[followed.eq(number), "patient_id"]))
     for analysis, needs in eligibility.NEEDS.items():
-        reason = eligibility.left_out(asked, analysis)
-        for words in [*(words for words, _ in needs), ""]:
-            chosen = asked.loc[reason.eq(words), "patient_id"]
-            lesion_count = int(chosen.map(per_patient).fillna(0).sum())
-            rows.append((analysis, words or "analysed", len(chosen), lesion_count))
+        reason = eligibility.reasons(included, analysis)
+        for said in [*(item.otherwise for item in needs), ""]:
+            chosen = included.loc[reason.eq(said), "patient_id"]
+            rows.append(line(analysis, said or "analysed", chosen))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+_CHOSEN = {
+    "first": "the first",
+    "last": "the last",
+    "nearest": "the nearest to the end of CAPTEM",
+}

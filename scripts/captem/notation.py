@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 MISSING_CODES = frozenset(
-    {"na", "n/a", "nd", "n.d.", "-", "?", ".", "missing", "not known", "not available"}
-)
+    """
+    na n/a n.a. nd n.d. - -- ? ?? . missing unknown unk pending
+    """.split()  # noqa: SIM905
+) | {"not known", "not available", "not done", "not given", "not reported", "k.a."}
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "\u00a0": " "})
 _SIGNS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
@@ -24,8 +26,41 @@ _BOUND = re.compile(r"(<=|>=|<|>)(.+)")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
 _SIGNED = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,15})?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]+")
-_YES_NO = {"yes": "yes", "y": "yes", "1": "yes", "no": "no", "n": "no", "0": "no"}
-_SEX = {"female": "female", "f": "female", "male": "male", "m": "male", "other": "other"}
+_ARROW = re.compile(r"\s*(?:->|-->|=>|→|⇒|➔|➞)\s*")
+_RANGE_WORD = re.compile(r"(?<=[0-9iv%])\s+(?:to|bis|or)\s+(?=[0-9iv])", re.IGNORECASE)
+_SCORE_NAME = re.compile(
+    r"(?:modified\s+)?(?:krenning|score|grade|ks)(?:\s+(?:score|grade))?\s*[:=]?\s*", re.IGNORECASE
+)
+_INDEX_NAME = re.compile(r"(?:ki-?\s?67|mib-?\s?1)(?:\s+index)?\s*[:=]?\s+", re.IGNORECASE)
+_SUV_NAME = re.compile(r"suv\s*(?:max|mean)?\s*[:=]?\s*", re.IGNORECASE)
+_UNIT_BEHIND = re.compile(r"(.*?[0-9])\s*(cm3)|(.*[0-9])\s*([a-zµ%/][^0-9]*)", re.IGNORECASE)
+_TIMES = re.compile(r"\s*[x×*]\s*", re.IGNORECASE)
+_YES_NO = {
+    "yes": "yes", "y": "yes", "1": "yes", "true": "yes", "checked": "yes", "ja": "yes", "j": "yes",
+    "oui": "yes", "no": "no", "n": "no", "0": "no", "false": "no", "unchecked": "no", "nein": "no",
+    "non": "no",
+}  # fmt: skip
+_SEX = {
+    "female": "female", "f": "female", "w": "female", "woman": "female", "weiblich": "female",
+    "frau": "female", "femme": "female", "male": "male", "m": "male", "man": "male",
+    "männlich": "male", "mann": "male", "homme": "male", "other": "other", "divers": "other",
+}  # fmt: skip
+_STATES = {
+    "present": "present", "persistent": "present", "resolved": "resolved", "absent": "resolved",
+    "gone": "resolved", "disappeared": "resolved", "new": "new", "not assessable": "not_assessable",
+    "not evaluable": "not_assessable", "not_assessable": "not_assessable",
+}  # fmt: skip
+# What one of a unit is in the unit of the column; by definition, not by measurement.
+_FACTORS = {
+    "mm": {"mm": "1", "cm": "10", "m": "1000"},
+    "MBq": {"mbq": "1", "mci": "37", "gbq": "1000", "kbq": "0.001"},
+    "min": {"min": "1", "mins": "1", "minutes": "1", "minute": "1", "h": "60", "hours": "60"},
+    "years": {"y": "1", "years": "1", "yrs": "1", "yr": "1", "yo": "1", "y/o": "1", "jahre": "1"},
+    "mL": {"ml": "1", "cc": "1", "cm3": "1", "cm³": "1", "l": "1000"},
+    "SUV": {"g/ml": "1", "suv": "1"},
+    "cycles": {"cycles": "1", "cycle": "1", "x": "1", "zyklen": "1", "zyklus": "1"},
+    "": {"%": "0.01"},
+}
 
 
 class NotReadable(ValueError):  # noqa: N818 - a reading, not a failure of the program
@@ -66,7 +101,8 @@ def _plain(number: float) -> str:
 
 def is_missing(text: str) -> bool:
     """True where the cell is empty or holds a code for "not known"."""
-    return not text.strip() or text.strip().lower() in MISSING_CODES
+    bare = text.strip().translate(_DASHES).lower()
+    return not bare or bare in MISSING_CODES
 
 
 def _missing_rule(text: str) -> str:
@@ -86,7 +122,7 @@ Interval(low=3, high=3, rule=''))
     """
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
-    cell = _tidy(text)
+    cell = _tidy(_SCORE_NAME.sub("", text.strip(), count=1))
     if bound := _BOUND.fullmatch(cell):
         sign, end = bound.group(1), _step(bound.group(2))
         # The scale ends at 0 and 4, so the open side of a bound is known and not made up.
@@ -95,17 +131,21 @@ Interval(low=3, high=3, rule=''))
         if high < low:
             raise NotReadable("the bound leaves no score")
         return Interval(low, high, "censored")
+    if "/" in cell or _ARROW.search(text):
+        raise NotReadable(
+            "two scores in one cell: write 3-4 if it is an interval; if it is before and after, "
+            "give them a column each"
+        )
     parts = cell.split("-")
     if len(parts) > 2:
-        raise NotReadable("more than two scores in one cell")
+        raise NotReadable(_no_date(text) or "more than two scores in one cell")
     steps = [_step(part) for part in parts]
     if steps[0] > steps[-1]:
         raise NotReadable("the interval is written from high to low")
     roman = any(part.upper() in _ROMAN for part in parts)
     rule = ("roman_" if roman else "") + ("interval" if len(parts) == 2 else "")
-    if not rule and cell != text:
-        rule = "spelling"
-    return Interval(steps[0], steps[-1], rule.rstrip("_"))
+    reading = Interval(steps[0], steps[-1], rule.rstrip("_") or "spelling")
+    return _literal(reading, text)
 
 
 def _step(part: str) -> int:
@@ -126,7 +166,7 @@ def percent(text: str) -> Interval:
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
     # The sign belongs behind a number: in `3%5` it separates two.
-    cell = re.sub(r"(?<=[0-9])%(?=-|$)", "", _tidy(text))
+    cell = re.sub(r"(?<=[0-9])%(?=-|$)", "", _tidy(_INDEX_NAME.sub("", text.strip(), count=1)))
     if bound := _BOUND.fullmatch(cell):
         end = _unsigned(bound.group(2))
         low, high = (0.0, end) if bound.group(1)[0] == "<" else (end, math.inf)
@@ -137,28 +177,52 @@ def percent(text: str) -> Interval:
         return Interval(value, value, rule)
     parts = cell.split("-")
     if len(parts) != 2:
-        raise NotReadable("neither a number nor an interval")
+        raise NotReadable(_no_date(text) or "neither a number nor an interval")
     low, high = (_unsigned(part) for part in parts)
     if low > high:
         raise NotReadable("the interval is written from high to low")
-    return Interval(low, high, "interval")
+    return _literal(Interval(low, high, "interval"), text)
 
 
-@lru_cache(maxsize=4096)
-def number(text: str) -> Interval:
-    """Read a plain number with a decimal point."""
+def number(text: str, unit: str = "", given: str = "") -> Interval:
+    """Read a plain number with a decimal point, in the unit of its column.
+
+    Parameters
+    ----------
+    unit : unit of the column, such as `mm`.
+    given : unit that the heading names, where it is another one, such as `cm`.
+
+    Of three dimensions the longest counts. A unit in the cell goes before that of the heading.
+
+    >>> number("5.3 cm", "mm"), number("10 x 6 x 5.3", "mm", "cm")
+    (Interval(low=53.0, high=53.0, rule='unit'), Interval(low=100.0, high=100.0, rule='longest'))
+    """
+    if _NUMBER.fullmatch(text) and given in ("", unit):
+        return Interval(float(text), float(text))
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
-    cell = text.strip().translate(_DASHES)
-    if not _SIGNED.fullmatch(cell):
-        raise NotReadable("not a number with a decimal point")
-    return Interval(float(cell), float(cell), "" if cell == text else "spelling")
+    cell = _SUV_NAME.sub("", text.strip().translate(_DASHES), count=1) if unit == "SUV" else text
+    cell = cell.strip().translate(_DASHES)
+    rule = "" if cell == text else "spelling"
+    if behind := _UNIT_BEHIND.fullmatch(cell):
+        cell, given = [part for part in behind.groups() if part is not None]
+        given, rule = given.strip().rstrip("."), "unit"
+    sides = _TIMES.split(cell) if unit == "mm" else [cell]
+    if not all(_SIGNED.fullmatch(side) for side in sides):
+        raise NotReadable(_no_date(text) or "not a number with a decimal point")
+    value = max(map(Decimal, sides)) if len(sides) > 1 else Decimal(cell)
+    rule = "longest" if len(sides) > 1 else rule
+    if given not in ("", unit):
+        factor = _FACTORS.get(unit, {}).get(given.lower())
+        if factor is None:
+            raise NotReadable(f"the unit {given} is not known in this column")
+        value, rule = value * Decimal(factor), rule or "unit"
+    return Interval(float(value), float(value), rule)
 
 
-@lru_cache(maxsize=4096)
-def count(text: str) -> Interval:
+def count(text: str, unit: str = "", given: str = "") -> Interval:
     """Read a whole number."""
-    value, _, rule = number(text)
+    value, _, rule = number(text, unit, given)
     if value is None:
         return Interval(None, None, rule)
     if not value.is_integer():
@@ -166,28 +230,28 @@ def count(text: str) -> Interval:
     return Interval(int(value), int(value), rule)
 
 
-@lru_cache(maxsize=4096)
-def day(text: str) -> Word:
-    """Read a date in ISO form, year-month-day; any other order would be a guess."""
-    if is_missing(text):
-        return Word(None, _missing_rule(text))
-    try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
-            raise ValueError
-        return Word(date.fromisoformat(text.strip()).isoformat(), _spelling(text))
-    except ValueError:
-        raise NotReadable("not a date as year-month-day") from None
+def before_and_after(text: str) -> tuple[str, str] | None:
+    """Part a cell that holds the values of both scans; None where it holds one value.
+
+    >>> before_and_after("3/4"), before_and_after("<=1 → III-IV"), before_and_after("3-4")
+    (('3', '4'), ('<=1', 'III-IV'), None)
+    """
+    parts = _ARROW.split(text.strip())
+    if len(parts) == 1:
+        parts = re.split(r"\s*/\s*", text.strip()) if not is_missing(text) else parts
+    if len(parts) == 2 and all(parts):
+        return parts[0], parts[1]
+    return None
 
 
 def choice(text: str, choices: tuple[str, ...]) -> Word:
     """Read one word of a vocabulary, whatever its case; yes/no and sex also by their initials."""
     if is_missing(text):
         return Word(None, _missing_rule(text))
-    word = text.strip().lower()
-    if set(choices) == {"yes", "no"}:
-        word = _YES_NO.get(word, word)
-    elif "female" in choices:
-        word = _SEX.get(word, word)
+    word = " ".join(text.lower().split())
+    for words in (_YES_NO, _SEX, _STATES):
+        if set(words.values()) == set(choices):
+            word = words.get(word, word)
     if word not in choices:
         raise NotReadable("not one of the words of this column")
     return Word(word, "" if word == text else "vocabulary")
@@ -217,10 +281,26 @@ def _spelling(cell: str) -> str:
 
 def _tidy(cell: str) -> str:
     """Plain signs, and no blanks around them; a blank between two numbers stays and is an error."""
-    tidy = cell.translate(_DASHES)
+    tidy = _RANGE_WORD.sub("-", cell.translate(_DASHES))
     for sign, plain in _SIGNS.items():
         tidy = tidy.replace(sign, plain)
     return re.sub(r"\s*(<=|>=|[-<>%])\s*", r"\1", tidy).strip()
+
+
+def _literal(reading: Interval, text: str) -> Interval:
+    """Drop the rule where the cell reads as captem itself writes it, or is the same number."""
+    same = text == written(reading.low, reading.high) or _NUMBER.fullmatch(text)
+    return reading._replace(rule="") if same else reading
+
+
+def _no_date(text: str) -> str:
+    """Say what Excel did where a date stands in place of a number or an interval."""
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip()):
+        return (
+            "a date, which Excel makes of 7-8 as it is typed: format the column as text and type "
+            "it again"
+        )
+    return ""
 
 
 def _unsigned(part: str) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from captem import criterion, lesions, notation
-from captem.checks import PAIRS, against_lesions, index_lesions
+from captem.checks import against_lesions, index_lesions
 from captem.problems import WARNING, Problem
-from captem.reading import with_columns
+from captem.reading import PAIRS, with_columns
 
 SUV = PAIRS[1]
 
@@ -33,7 +33,7 @@ def from_lesions(
     problems = against_lesions(patients, scored, rule) + index_lesions(patients, scored, rule)
     problems += [
         Problem(
-            WARNING, "different_lesions", row["_file"], row=str(row["_row"]),
+            WARNING, "different_lesions", row["_file"], row["_sheet"], str(row["_row"]),
             patient_id=row["patient_id"], column="suvmax_pre, suvmax_post",
             allowed="score and SUVmax of the same lesion in one patient's row",
             mend="nothing: the SUVmax of the patient stays empty, the lesion table keeps both; "
@@ -57,7 +57,7 @@ def from_lesions(
                 patients.loc[wanted, end] = found.astype(patients[end].dtype)
             repairs += [
                 {
-                    "file": row["_file"], "sheet": "", "row": str(row["_row"]),
+                    "file": row["_file"], "sheet": row["_sheet"], "row": str(row["_row"]),
                     "patient_id": row["patient_id"], "column": name, "written": "",
                     "read": notation.written(row[_ends(name)[0]], row[_ends(name)[-1]]),
                     "rule": f"from_lesions_{rule}",
@@ -92,7 +92,7 @@ def _halves_that_differ(
             found.add(row["patient_id"])
             problems.append(
                 Problem(
-                    WARNING, "half_a_pair", row["_file"], row=str(row["_row"]),
+                    WARNING, "half_a_pair", row["_file"], row["_sheet"], str(row["_row"]),
                     patient_id=row["patient_id"], column=other,
                     allowed=f"{name} and {other} of the patient, or neither of them",
                     mend=f"nothing: {other} stays empty, since {name} is not what the lesions give "

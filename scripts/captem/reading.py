@@ -2,233 +2,527 @@
 
 Nothing is guessed: what cannot be read is a `Problem`, what is read differently from how it was
 written is a repair, and a column that identifies a person is dropped before anything else sees it.
+The result is still in the layout of the file; `captem.layout` makes one row a patient of it.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from captem import notation
+from captem import cells, headings, identity, notation
+from captem.headings import DATE, LAYOUT, SCHEMAS, Meaning
 from captem.problems import ERROR, WARNING, Problem
-from captem.schemas import LESIONS, PATIENTS, Field, fields
-from captem.sources import NotReadableFile, SourceTable
+from captem.schemas import Field, fields, scans
+from captem.source_table import SourceTable
+from captem.visits import visit_number
 
-SCHEMAS = {"patients": PATIENTS, "lesions": LESIONS}
-# What captem adds to the cells of a file: where each row stood, and whether it is synthetic.
-BOOKKEEPING = ("synthetic", "_file", "_row")
-# Words of a heading that mean a person's identity, in the languages sheets were seen in. A column
-# that is dropped by mistake costs a renamed heading; one that is kept by mistake costs a name.
-_IDENTITY_WORDS = frozenset(
-    """
-    name names surname forename firstname lastname fullname initials dob birth birthday birthdate
-    mrn nhs nhsnumber ssn uhid aadhaar passport phone telephone tel mobile mail email address
-    postcode zip kin accession nachname vorname geburtsdatum geburtstag geb patientennummer
-    fallnummer adresse telefon nom prenom prénom naissance nombre apellido apellidos nacimiento
-    cognome nascita
-    """.split()  # noqa: SIM905
-)
-_IDENTITY_PHRASES = re.compile(
-    r"\b(d o b|social security|instance uid|"
-    r"(record|hospital|mr|cr|reg|registration|case|file|chart|contact|insurance) "
-    r"(id|no|nr|num|number))\b"
-)
-
-
-# Beside the code of a study, a number of the patient is the hospital's.
-_PATIENT_NUMBER = re.compile(r"\b(pat|patient|patienten) (id|no|nr|num|number)\b|\bpatnr\b")
-
-
-def identifies(heading: str, *, mapped: bool = False) -> bool:
-    """Say whether a heading looks like a column that identifies a person.
-
-    With `mapped`, for a heading that the config names: `Patient No` may then be the study's code.
-
-    >>> [identifies(text) for text in ("PatientName", "D.O.B.", "Name, Vorname", "MR No")]
-    [True, True, True, True]
-    >>> [identifies(text) for text in ("lesion_site", "captem_start", "comment")]
-    [False, False, False]
-    """
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading)
-    words = re.sub(r"[\W\d_]+", " ", parted).strip().lower()
-    return bool(
-        _IDENTITY_WORDS & set(words.split())
-        or _IDENTITY_PHRASES.search(words)
-        or (not mapped and _PATIENT_NUMBER.search(words))
-    )
+# What captem adds to the cells of a file: where each row stood, and whether it is synthetic. A row
+# of two scans stands in two rows of a file that has one row a scan.
+BOOKKEEPING = ("synthetic", "_file", "_sheet", "_row", "_row_post", "_follow_ups")
+PAIRS = (("krenning_pre", "krenning_post"), ("suvmax_pre", "suvmax_post"))
+PAIRED = ("krenning", "suvmax", "krenning_reader2")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One entry of `sources:` in the config."""
+    """One entry of `sources:` in the config; see there for what each setting means."""
 
     name: str
-    patients: str
+    patients: str = ""
     lesions: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
+    sheet: str = ""
+    lesions_sheet: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    dictionary: str | None = None
+    redcap: Mapping[str, Any] | None = None
+    visits: Mapping[str, list[str]] = field(default_factory=dict)
+    missing_codes: tuple[str, ...] = ()
+    date_order: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file that captem reads.
+
+    name : what it is called while it has the layout of the file: `krenning_pre`, `mib1`, or
+        `krenning` in a table with one row a scan, `krenning_post#2` for a second follow-up.
+    spec : how its cells are read.
+    frame : the columns it fills.
+    side : 0 or 1 where each cell holds the values of both scans and this is the first or second.
+    """
+
+    name: str
+    place: int
+    heading: str
+    spec: Field
+    frame: tuple[str, ...]
+    unit: str = ""
+    side: int | None = None
 
 
 @dataclass
 class Part:
-    """One file while it is read: its cells so far, its problems, its repairs."""
+    """One table while it is read: its cells, what is known of its columns, problems, repairs."""
 
-    source: str
+    source: Source
     table: str
     cells: SourceTable | None
     frame: pd.DataFrame
-    mapped: dict[str, int]
-    problems: list[Problem]
-    repairs: list[dict[str, str]]
+    columns: list[Column] = field(default_factory=list)
+    layout: dict[str, int] = field(default_factory=dict)
+    long: bool = False
+    visits: list[str] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    hashed: bool = False
+    problems: list[Problem] = field(default_factory=list)
+    repairs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def names(self) -> set[str]:
+        """The input columns that the table gives, by captem's names."""
+        given = {column.name.split("#")[0] for column in self.columns}
+        if self.long:
+            sides = scans(SCHEMAS[self.table])
+            given |= {name for stem in given for name in sides.get(stem, {}).values()}
+        return given
+
+    def heading(self, name: str) -> str:
+        """Return the file's own heading of an input column, or its name where it has none."""
+        stem = _stem(name, self.table)
+        found = {column.name: column.heading for column in self.columns}
+        return found.get(name) or found.get(stem, name)
 
 
 def read_part(
-    source: Source, table: str, path: str, read: Callable[[str, str], SourceTable]
+    source: Source,
+    table: str,
+    given: SourceTable,
+    key: str | None = None,
+    hidden: frozenset[str] = frozenset(),
 ) -> Part:
-    """Read one file of a source; what is wrong with it is listed in the result, never raised."""
-    empty = pd.DataFrame({"patient_id": pd.Series(dtype=object)})
-    try:
-        cells = read(path, path)
-    except NotReadableFile as error:
-        problem = Problem(
-            ERROR, error.rule, path, value=error.value, allowed=error.allowed, mend=error.mend
-        )
-        return Part(source.name, table, None, empty, {}, [problem], [])
-    part = Part(source.name, table, cells, empty, {}, [], [])
-    part.mapped = _map_headings(part, source)
-    part.frame = _read_cells(part)
-    part.problems += [
-        Problem(
-            ERROR, "ragged_row", cells.file, row=str(number), value=f"{found} cells",
-            allowed=f"{len(cells.header)} cells, as many as there are headings",
-            mend="put a text that contains a comma in quotation marks, or write a decimal point",
-        )
-        for number, found in cells.ragged
-    ]  # fmt: skip
+    """Read the table of a source; what is wrong with it is listed in the result, never raised.
+
+    Parameters
+    ----------
+    key : with it, the codes of patients are replaced by hashes before anything else sees them.
+    hidden : headings that the file's own dictionary marks as identifiers.
+    """
+    part = Part(source, table, given, _empty(), hidden=set(hidden), hashed=key is not None)
+    part.problems += [_with_place(problem, given) for problem in given.problems]
+    _name_columns(part)
+    part.frame = _read_cells(part, key)
+    _explain_ragged(part)
     return part
 
 
-def _map_headings(part: Part, source: Source) -> dict[str, int]:
-    """Return the place of each input column in the file, by canonical name."""
+def unreadable(source: Source, table: str, problem: Problem) -> Part:
+    """Return the part of a file that cannot be read at all."""
+    return Part(source, table, None, _empty(), problems=[problem])
+
+
+def _empty() -> pd.DataFrame:
+    return pd.DataFrame({"patient_id": pd.Series(dtype=object)})
+
+
+def _with_place(problem: Problem, given: SourceTable) -> Problem:
+    return replace(problem, file=given.file, sheet=given.sheet)
+
+
+def _explain_ragged(part: Part) -> None:
+    assert part.cells is not None
+    part.problems += [
+        Problem(
+            ERROR, "ragged_row", part.cells.file, part.cells.sheet, str(number),
+            value=f"{found} cells",
+            allowed=f"{len(part.cells.header)} cells, as many as there are headings",
+            mend="put a text that contains a comma in quotation marks, or write a decimal point",
+        )
+        for number, found in part.cells.ragged
+    ]  # fmt: skip
+
+
+# --- what each heading stands for ---------------------------------------------------------------
+
+
+def _name_columns(part: Part) -> None:
+    """Find out what each heading stands for: by the config, by its exact name, or by synonym."""
     assert part.cells is not None
     header = part.cells.header
-    known = fields(SCHEMAS[part.table])
     for heading in sorted({name for name in header if name and header.count(name) > 1}):
         part.problems.append(
-            Problem(
-                ERROR, "repeated_heading", part.cells.file, column=heading, value=heading,
+            _of_file(
+                part, ERROR, "repeated_heading", column=heading, value=heading,
                 allowed="each heading once", mend="rename or remove the column that is not meant",
             )
         )  # fmt: skip
-    wanted = {name: heading.strip() for name, heading in source.columns.items()}
-    part.problems += [
-        Problem(
-            ERROR, "identity_mapped", part.cells.file, column=heading,
-            allowed="a column that does not identify a person",
-            mend=f"give {name} from a column with the study's own codes or values",
-        )
-        for name, heading in wanted.items()
-        if heading in header and identifies(heading, mapped=True)
-    ]  # fmt: skip
-    mapped = {}
-    for name in known:
-        heading = wanted.get(name, name)
-        if heading in header:
-            mapped[name] = header.index(heading)
-        elif name in header and name not in wanted.values():
-            mapped[name] = header.index(name)
-    return mapped
+    chosen = _chosen(part)
+    meanings = _meanings(part, chosen)
+    part.long = _is_long(part, meanings)
+    for place, found in meanings.items():
+        heading = header[place]
+        if found.name in LAYOUT:
+            part.layout[found.name] = place
+        elif found.name == DATE and part.table == "lesions":
+            if part.long:
+                spec = fields(SCHEMAS["patients"])["pet_date_pre"]
+                part.columns.append(Column(DATE, place, heading, spec, (DATE,)))
+        else:
+            part.columns += _columns(part, place, heading, found)
+    if not part.long:
+        # A visit says nothing where each row holds both scans: it is kept like any other column.
+        part.layout = {}
 
 
-def _read_cells(part: Part) -> pd.DataFrame:
+def _chosen(part: Part) -> dict[str, int | None]:
+    """Return the place of each column that the config names; None where it says there is none."""
     assert part.cells is not None
-    cells = part.cells
+    known = {*fields(SCHEMAS[part.table]), *scans(SCHEMAS[part.table]), *LAYOUT}
+    chosen: dict[str, int | None] = {}
+    for name, text in part.source.columns.items():
+        heading = text.strip()
+        if name not in known:
+            continue
+        if not heading:
+            chosen[name] = None
+        elif heading in part.cells.header:
+            chosen[name] = part.cells.header.index(heading)
+    return chosen
+
+
+def _meanings(part: Part, chosen: Mapping[str, int | None]) -> dict[int, Meaning]:
+    """Return what stands in each place of the header, one place a meaning."""
+    assert part.cells is not None
+    result: dict[int, Meaning] = {}
+    for name, place in chosen.items():
+        if place is not None:
+            found = headings.meaning(name, part.table) or Meaning(name)
+            unit = headings.unit_of(part.cells.header[place])
+            result[place] = found._replace(unit=unit)
+    taken = {found._replace(unit="") for found in result.values()}
+    taken |= {headings.meaning(name, part.table) or Meaning(name) for name in chosen}
+    ranks: dict[Meaning, dict[int, list[int]]] = {}
+    units: dict[int, str] = {}
+    for place, heading in enumerate(part.cells.header):
+        own = _meaning(part, heading) if place not in result else None
+        if own is None or own._replace(unit="") in taken:
+            continue
+        bare = own._replace(unit="")
+        units[place] = own.unit
+        ranks.setdefault(bare, {}).setdefault(_rank(heading, bare, part.table), []).append(place)
+    for bare, by_rank in ranks.items():
+        places = by_rank[min(by_rank)]
+        names = [part.cells.header[place] for place in places]
+        if len(set(names)) > 1:
+            part.problems.append(
+                _of_file(
+                    part, ERROR, "ambiguous_heading", column=", ".join(names),
+                    value=", ".join(names),
+                    allowed=f"one column for {_canonical(bare, part.table)}",
+                    mend="say which one under columns: in the config, such as "
+                    f"columns: {{{_canonical(bare, part.table)}: {names[0]!r}}}",
+                )
+            )  # fmt: skip
+            continue
+        result[places[0]] = bare._replace(unit=units[places[0]])
+        if min(by_rank):
+            part.repairs.append(
+                {
+                    "file": part.cells.file, "sheet": part.cells.sheet, "row": "",
+                    "patient_id": "", "column": names[0], "written": names[0],
+                    "read": _canonical(bare, part.table), "rule": "heading",
+                }
+            )  # fmt: skip
+    return result
+
+
+def _meaning(part: Part, heading: str) -> Meaning | None:
+    """Return what a heading stands for, or the second name that the file gives the column."""
+    assert part.cells is not None
+    found = headings.meaning(heading, part.table)
+    if found is None and heading in part.cells.labels:
+        found = headings.meaning(part.cells.labels[heading], part.table)
+    clear = identity.identifies(heading, mapped=found is not None and found.name == "patient_id")
+    return None if clear else found
+
+
+def _rank(heading: str, found: Meaning, table: str) -> int:
+    """Return 0 for captem's own name, 1 for the same words, 2 for a synonym."""
+    name = _canonical(found, table)
+    if heading == name:
+        return 0
+    return 1 if headings.plain(heading) == headings.plain(name) else 2
+
+
+def _canonical(found: Meaning, table: str) -> str:
+    name = headings.canonical(found, table) or found.name
+    return name if found.number == 1 else f"{name}_{found.number}"
+
+
+def _is_long(part: Part, meanings: Mapping[int, Meaning]) -> bool:
+    """Return whether the table has a row a scan: columns of a scan, and several rows of someone."""
+    assert part.cells is not None
+    stems = scans(SCHEMAS[part.table])
+    names = {found.name: place for place, found in meanings.items()}
+    loose = [found for found in meanings.values() if found.name in stems and not found.scan]
+    if headings.EVENT in names or headings.INSTRUMENT in names:
+        return True
+    keys = [names[name] for name in ("patient_id", "lesion_id") if name in names]
+    if not loose or "patient_id" not in names:
+        return False
+    rows = [tuple(row[place].strip() for place in keys) for row in part.cells.rows]
+    tells = headings.VISIT in names or DATE in names
+    return tells and (len(set(rows)) < len(rows) or _all_visits(part, names))
+
+
+def _all_visits(part: Part, names: Mapping[str, int]) -> bool:
+    """Return whether the column of visits holds nothing but names of scans."""
+    assert part.cells is not None
+    if headings.VISIT not in names or not part.cells.rows:
+        return False
+    texts = {row[names[headings.VISIT]].strip() for row in part.cells.rows}
+    return all(visit_number(text, part.source.visits) is not None for text in texts if text)
+
+
+def _columns(part: Part, place: int, heading: str, found: Meaning) -> list[Column]:
+    """Return the columns that a heading's cells fill; of one scan, both scans, or any scan."""
     known = fields(SCHEMAS[part.table])
-    place = part.mapped.get("patient_id")
-    # None where the whole column is missing, which is one problem and not one a row.
-    ids = [None if place is None else notation.printable(row[place]) for row in cells.rows]
+    name = headings.canonical(found, part.table)
+    if name and found.number == 1:
+        return [Column(name, place, heading, known[name], known[name].columns, found.unit)]
+    if name:
+        if found.name == name:
+            return []
+        spec, tag = known[name], f"#{found.number}"
+        frame = tuple(column + tag for column in spec.columns)
+        return [Column(name + tag, place, heading, spec, frame, found.unit)]
+    sides = scans(SCHEMAS[part.table]).get(found.name, {})
+    if part.long and not found.scan:
+        spec = known[sides["pre"] if "pre" in sides else sides["post"]]
+        frame = tuple(_stem(column, part.table) for column in spec.columns)
+        return [Column(found.name, place, heading, spec, frame, found.unit)]
+    if part.long or len(sides) < 2 or not _holds_pairs(part, place, heading, found):
+        return []
+    return [
+        Column(sides[scan], place, heading, known[sides[scan]], known[sides[scan]].columns,
+               found.unit, side)
+        for side, scan in enumerate(("pre", "post"))
+    ]  # fmt: skip
+
+
+def _stem(name: str, table: str) -> str:
+    """Return a name without the scan: `krenning_pre_low` is `krenning_low`."""
+    for time in ("_pre", "_post"):
+        head, sign, tail = name.partition(time)
+        if sign and (not tail or tail.startswith("_")):
+            return head + tail
+    return name
+
+
+def _holds_pairs(part: Part, place: int, heading: str, found: Meaning) -> bool:
+    """Return whether the cells of a column hold the values of both scans."""
+    assert part.cells is not None
+    texts = {row[place] for row in part.cells.rows if not notation.is_missing(row[place])}
+    pairs = [text for text in texts if notation.before_and_after(text)]
+    if pairs or found.scan == "both":
+        return found.name in PAIRED
+    if texts and found.name in PAIRED:
+        part.problems.append(
+            _of_file(
+                part, ERROR, "which_scan", column=heading, value=heading,
+                allowed=f"{found.name}_pre and {found.name}_post, or both in one cell as 1/3",
+                mend="say under columns: in the config which scan the column belongs to",
+            )
+        )  # fmt: skip
+    return False
+
+
+# --- the cells -----------------------------------------------------------------------------------
+
+
+def _read_cells(part: Part, key: str | None) -> pd.DataFrame:
+    assert part.cells is not None
+    table = part.cells
+    ids = _ids(part, key)
+    shown = [code or "" for code in ids]
     columns: dict[str, Any] = {}
-    for name, place in part.mapped.items():
-        if name == "patient_id":
-            continue  # a code is a code, also where it reads NA
-        columns |= _read_column(part, known[name], [row[place] for row in cells.rows], ids)
-    columns |= _unknown_columns(part)
-    frame = pd.DataFrame(columns, index=range(len(cells.rows)))
-    frame["patient_id"] = pd.Series(ids, dtype=object, index=frame.index)
-    frame["source"] = pd.Series(part.source, dtype=object, index=frame.index)
-    answer = "yes" if cells.synthetic else "no"
-    frame["synthetic"] = pd.Series(answer, dtype=object, index=frame.index)
-    frame["_file"] = pd.Series(cells.file, dtype=object, index=frame.index)
-    frame["_row"] = pd.Series(cells.numbers, dtype=object, index=frame.index)
+    for column in part.columns:
+        if column.name != "patient_id":  # a code is a code, also where it reads NA
+            columns |= _read_column(part, column, shown)
+    index = range(len(table.rows))
+    # Before the unknown columns: these are kept only where no person is identified.
+    unknown = _unknown_columns(part)
+    frame = pd.DataFrame(columns | unknown, index=index)
+    frame["patient_id"] = pd.Series(ids, dtype=object, index=index)
+    frame["source"] = pd.Series(part.source.name, dtype=object, index=index)
+    frame["synthetic"] = pd.Series("yes" if table.synthetic else "no", dtype=object, index=index)
+    frame["_file"] = pd.Series(table.file, dtype=object, index=index)
+    frame["_sheet"] = pd.Series(table.sheet, dtype=object, index=index)
+    frame["_row"] = pd.Series(table.numbers, dtype=object, index=index)
+    part.repairs += [
+        {
+            "file": table.file, "sheet": table.sheet, "row": str(row), "column": column,
+            "patient_id": shown[table.numbers.index(row)], "written": written, "read": said,
+            "rule": rule,
+        }
+        for row, column, written, said, rule in table.repairs
+        if column not in part.hidden
+    ]  # fmt: skip
+    by_row = dict(zip(map(str, table.numbers), shown, strict=True))
+    part.problems = [
+        problem if problem.patient_id or problem.row not in by_row
+        else replace(problem, patient_id=by_row[problem.row])
+        for problem in part.problems
+    ]  # fmt: skip
     return frame
 
 
-def _read_column(
-    part: Part, spec: Field, texts: list[str], ids: list[str | None]
-) -> dict[str, Any]:
-    """Read one column's cells; each distinct text is read once."""
+def _ids(part: Part, key: str | None) -> list[str | None]:
+    """Return the patients' codes, or their hashes; None where the whole column is missing."""
     assert part.cells is not None
-    heading = part.cells.header[part.mapped[spec.name]]
-    readings: dict[str, Any] = {}
-    faults: dict[str, str] = {}
-    for cell in dict.fromkeys(texts):
-        try:
-            readings[cell] = _reading(spec, cell)
-        except notation.NotReadable as error:
-            faults[cell] = str(error)
+    column = next((item for item in part.columns if item.name == "patient_id"), None)
+    if column is None:
+        return [None] * len(part.cells.rows)
+    codes = [notation.printable(row[column.place]) for row in part.cells.rows]
+    if key is not None:
+        hashes = {code: identity.hashed(code, key) for code in dict.fromkeys(codes)}
+        return [hashes[code] for code in codes]
+    looks = "an identity" if identity.identifies(column.heading, mapped=True) else ""
+    if looks := looks or identity.kind_of_codes(codes):
+        part.hidden.add(column.heading)
+        part.problems.append(
+            _of_file(
+                part, ERROR, "identity_as_code", column=column.heading,
+                allowed=f"the study's own codes, which this column does not hold: it looks like "
+                f"{looks}",
+                mend="give patient_id from a column with codes, or let captem replace what stands "
+                "here: patient_ids: hash in the config",
+            )
+        )  # fmt: skip
+        # The codes would name people in every file that is written; the rows are told apart.
+        return [None] * len(codes)
+    return list(codes)
+
+
+def _setting(part: Part, column: Column) -> cells.Setting:
+    assert part.cells is not None
+    table, heading = part.cells, column.heading
+    unit = column.unit
+    if column.spec.kind == "percent":
+        unit = ""
+    return cells.Setting(
+        given=unit if unit != column.spec.unit else "",
+        codes=table.codes.get(heading, {}),
+        missing=frozenset(part.source.missing_codes) | table.missing.get(heading, frozenset()),
+        decimal_comma=table.decimal_comma,
+        date_order=part.source.date_order,
+        day_zero=table.day_zero,
+        mib1_unit=part.source.units.get(column.spec.name, ""),
+    )
+
+
+def _read_column(part: Part, column: Column, ids: list[str]) -> dict[str, Any]:
+    """Read one column; each distinct text is read once, and only what is odd is looked at again."""
+    assert part.cells is not None
+    table, spec = part.cells, column.spec
+    codes, distinct = pd.factorize(
+        np.array([row[column.place] for row in table.rows], dtype=object)
+    )
+    texts = [str(text) for text in distinct]
+    parted = _sides(texts, column) if column.side is not None else {}
+    readings = cells.read([parted.get(text, text) for text in texts], spec, _setting(part, column))
     none = notation.Interval(None, None) if len(spec.columns) == 2 else notation.Word(None)
-    for i, cell in enumerate(texts):
-        where = {
-            "file": part.cells.file,
-            "row": str(part.cells.numbers[i]),
-            "patient_id": ids[i] or "",
-            "column": heading,
-        }
-        if cell in faults:
-            part.problems.append(
-                Problem(
-                    ERROR, "not_readable", value=cell, allowed=spec.allowed,
-                    mend=f"correct the cell ({faults[cell]}) or leave it empty", **where,
-                )
-            )  # fmt: skip
-        elif readings[cell].rule:
-            part.repairs.append(
-                {**where, "sheet": "", "written": cell, "read": _said(readings[cell]),
-                 "rule": readings[cell].rule}
-            )  # fmt: skip
-    values = [readings.get(cell, none) for cell in texts]
+    values, odd = [], np.zeros(len(texts), dtype=bool)
+    for i, text in enumerate(texts):
+        cell = parted.get(text, text)
+        reading = readings.found.get(cell, none)
+        values.append(reading)
+        odd[i] = (
+            cell in readings.faults
+            or (column.side is not None and text not in parted and not notation.is_missing(text))
+            or cell in readings.doubtful
+            or bool(reading.rule)
+            or (column.side == 0 and text in parted)
+        )
+    for place in np.flatnonzero(odd[codes]) if len(texts) else ():
+        text = texts[codes[place]]
+        cell = parted.get(text, text)
+        _explain(part, column, int(place), ids[place], text, cell, readings, parted)
     # An interval fills two columns, its ends; everything else fills one, the first of a reading.
     return {
-        column: _array([value[i] for value in values], spec.kind)
-        for i, column in enumerate(spec.columns)
+        name: _array([value[i] for value in values], spec.kind, codes)
+        for i, name in enumerate(column.frame)
     }
 
 
-def _array(values: list[Any], kind: str) -> Any:
+def _sides(texts: list[str], column: Column) -> dict[str, str]:
+    """Return the value of this column's scan for each cell that holds both."""
+    assert column.side is not None
+    found = {}
+    for text in texts:
+        if parts := notation.before_and_after(text):
+            found[text] = parts[column.side]
+    return found
+
+
+def _explain(
+    part: Part, column: Column, i: int, patient: str, text: str, cell: str,
+    readings: cells.Readings, parted: Mapping[str, str],
+) -> None:  # fmt: skip
+    """List what is to be said of one cell: a problem, a repair, or both."""
+    assert part.cells is not None
+    spec = column.spec
+    where = {
+        "file": part.cells.file,
+        "sheet": part.cells.sheet,
+        "row": str(part.cells.numbers[i]),
+        "patient_id": patient,
+        "column": column.heading,
+    }
+    fault = readings.faults.get(cell)
+    if column.side is not None and text not in parted and not notation.is_missing(text):
+        fault = "only one value where the column holds those of both scans, as 1/3"
+    if fault:
+        part.problems.append(
+            Problem(
+                ERROR, "not_readable", value=text, allowed=spec.allowed,
+                mend=f"correct the cell ({fault}) or leave it empty", **where,
+            )
+        )  # fmt: skip
+        return
+    if cell in readings.doubtful:
+        part.problems.append(
+            Problem(
+                ERROR, "fraction_or_percent", value=text, allowed=spec.allowed,
+                mend="write the percent sign (0.5%) or the percentage (7); or say for the whole "
+                "column in the config: units: {mib1: percent} or {mib1: fraction}", **where,
+            )
+        )  # fmt: skip
+    reading = readings.found[cell]
+    rule = "before_and_after" if column.side is not None else reading.rule
+    if rule and not (column.side is not None and text not in parted):
+        part.repairs.append(
+            {**where, "written": text, "rule": rule,
+             "read": f"{column.name}: {_said(reading)}" if column.side is not None
+             else _said(reading)}
+        )  # fmt: skip
+
+
+def _array(values: list[Any], kind: str, codes: np.ndarray) -> Any:
+    if not len(values):
+        return pd.Series(values, dtype="Int64" if kind in ("score", "count") else object)
     if kind in ("score", "count"):
-        return pd.array(values, dtype="Int64")
+        return pd.array(values, dtype="Int64").take(codes)
     if kind in ("percent", "number"):
-        return np.array([np.nan if value is None else float(value) for value in values])
-    return pd.Series(values, dtype=object)
-
-
-def _reading(spec: Field, cell: str) -> notation.Interval | notation.Word:
-    if spec.kind == "choice":
-        return notation.choice(cell, spec.choices)
-    readers: dict[str, Callable[[str], Any]] = {
-        "score": notation.score,
-        "percent": notation.percent,
-        "number": notation.number,
-        "count": notation.count,
-        "date": notation.day,
-        "text": notation.text,
-    }
-    return readers[spec.kind](cell)
+        floats = np.array([np.nan if value is None else float(value) for value in values])
+        return floats[codes]
+    return pd.Series(np.array(values, dtype=object)[codes], dtype=object)
 
 
 def _said(reading: notation.Interval | notation.Word) -> str:
@@ -237,24 +531,32 @@ def _said(reading: notation.Interval | notation.Word) -> str:
     return reading.value or ""
 
 
+# --- what the dictionary does not know ------------------------------------------------------------
+
+
 def _unknown_columns(part: Part) -> dict[str, Any]:
     """Keep what the dictionary does not know as text; drop and list what identifies a person."""
     assert part.cells is not None
-    taken = set(part.mapped.values())
+    taken = {column.place for column in part.columns} | set(part.layout.values())
     schema = SCHEMAS[part.table]
-    reserved = set(schema.columns) | set(fields(schema)) | set(BOOKKEEPING)
+    reserved = {*schema.columns, *fields(schema), *scans(schema), *BOOKKEEPING}
     kept: dict[str, Any] = {}
     for place, heading in enumerate(part.cells.header):
         if place in taken:
             continue
+        texts = [row[place] for row in part.cells.rows]
         if not heading:
-            part.problems += _without_heading(part, place)
+            part.problems += _without_heading(part, place, texts)
             continue
-        if identifies(heading):
+        looks = "its heading" if identity.identifies(heading) else identity.kind_of(texts)
+        if heading in part.hidden:
+            looks = looks or "the data dictionary of the project"
+        if looks:
+            part.hidden.add(heading)
             part.problems.append(
-                Problem(
-                    WARNING, "identity_dropped", part.cells.file, column=heading,
-                    allowed="columns that do not identify a person",
+                _of_file(
+                    part, WARNING, "identity_dropped", column=heading,
+                    allowed=f"columns that do not identify a person (seen from {looks})",
                     mend="nothing: the column was left out of every result; "
                     "better remove it from the file",
                 )
@@ -263,13 +565,13 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
         name = heading
         while name in reserved or name in kept or name.startswith("_"):
             name = f"{name.lstrip('_')} (as given)"
-        texts = [notation.printable(row[place]) or None for row in part.cells.rows]
-        kept[name] = pd.Series(texts, dtype=object)
-        near = difflib.get_close_matches(heading.lower(), fields(SCHEMAS[part.table]), 1, 0.8)
+        printed = [notation.printable(text) or None for text in texts]
+        kept[name] = pd.Series(printed, dtype=object)
+        near = difflib.get_close_matches(heading.lower(), fields(schema), 1, 0.8)
         hint = f"if it is {near[0]}, say so" if near else "if captem should use it, say so"
         part.problems.append(
-            Problem(
-                WARNING, "unknown_column", part.cells.file, column=heading,
+            _of_file(
+                part, WARNING, "unknown_column", column=heading,
                 allowed="the columns of the data dictionary (config/README.md)",
                 mend=f"nothing: the column is kept as it is; {hint} under columns: in the config",
             )
@@ -277,22 +579,30 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
     return kept
 
 
-def _without_heading(part: Part, place: int) -> list[Problem]:
+def _without_heading(part: Part, place: int, texts: list[str]) -> list[Problem]:
     """Return a warning where cells stand under no heading at all: they are not read."""
-    assert part.cells is not None
-    if not any(row[place].strip() for row in part.cells.rows):
+    if not any(text.strip() for text in texts):
         return []
     return [
-        Problem(
-            WARNING, "no_heading", part.cells.file, column=f"column {place + 1}",
+        _of_file(
+            part, WARNING, "no_heading", column=f"column {place + 1}",
             allowed="a heading above every column that holds values",
             mend="give the column a heading; without one it is not read",
         )
     ]  # fmt: skip
 
 
-def joined(parts: list[Part], table: str) -> pd.DataFrame:
-    frames = [part.frame for part in parts if part.table == table and part.cells is not None]
+def _of_file(part: Part, severity: str, rule: str, **words: str) -> Problem:
+    """Return a problem of a table as a whole."""
+    assert part.cells is not None
+    return Problem(severity, rule, part.cells.file, part.cells.sheet, **words)
+
+
+# --- the parts together ---------------------------------------------------------------------------
+
+
+def joined(frames: list[pd.DataFrame], table: str) -> pd.DataFrame:
+    """Return the rows of all sources in one table, with the columns that it always has."""
     needed = [name for name, spec in SCHEMAS[table].columns.items() if spec.required]
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return with_columns(frame, [*needed, *BOOKKEEPING])

@@ -2,10 +2,11 @@
 Cohort: from the source files to clean tables.
 
 REQUIRED INPUTS:
-    the patient and lesion tables that the config names
+    the patient and lesion tables, or the REDCap project, that the config names
 OUTPUTS:
     cohort/problems.csv, repairs.csv: what is wrong, and what was read differently from how it was written
-    cohort/patients.csv, lesions.csv, flow.csv, sources.csv: the clean tables, only past the gate
+    cohort/marked/: a copy of each table as a workbook, with the cells coloured that are in these two
+    cohort/patients.csv, lesions.csv, flow.csv, eligibility.csv, sources.csv: only past the gate
     cohort/statistics.csv: the rows describe.*
 """
 
@@ -21,7 +22,9 @@ rule ingest_cohort:
         patients=f"{RESULTS}/cohort/ingested/patients.csv",
         lesions=f"{RESULTS}/cohort/ingested/lesions.csv",
         flow=f"{RESULTS}/cohort/ingested/flow.csv",
+        eligibility=f"{RESULTS}/cohort/ingested/eligibility.csv",
         sources=f"{RESULTS}/cohort/ingested/sources.csv",
+        marked=[f"{RESULTS}/cohort/marked/{name}.xlsx" for name in MARKED],
     log:
         f"{RESULTS}/logs/ingest_cohort.log",
     conda:
@@ -30,6 +33,13 @@ rule ingest_cohort:
         sources=SETTINGS["sources"],
         criterion=SETTINGS["criterion"],
         on_problem=SETTINGS["on_problem"],
+        follow_up=SETTINGS["follow_up"],
+        checks=SETTINGS["checks"],
+        suv_tolerance=SETTINGS["suv_tolerance"],
+        patient_ids=SETTINGS["patient_ids"],
+        id_key=key_mark(),
+        files=list(MARKED.values()),
+        exported=exported_cut(),
     message:
         "Reading the tables of the cohort."
     script:
@@ -61,12 +71,14 @@ rule release_cohort:
         patients=f"{RESULTS}/cohort/ingested/patients.csv",
         lesions=f"{RESULTS}/cohort/ingested/lesions.csv",
         flow=f"{RESULTS}/cohort/ingested/flow.csv",
+        eligibility=f"{RESULTS}/cohort/ingested/eligibility.csv",
         sources=f"{RESULTS}/cohort/ingested/sources.csv",
         code=needs("release_cohort.py"),
     output:
         patients=f"{RESULTS}/cohort/patients.csv",
         lesions=f"{RESULTS}/cohort/lesions.csv",
         flow=f"{RESULTS}/cohort/flow.csv",
+        eligibility=f"{RESULTS}/cohort/eligibility.csv",
         sources=f"{RESULTS}/cohort/sources.csv",
     log:
         f"{RESULTS}/logs/release_cohort.log",

@@ -7,6 +7,7 @@ OUTPUTS:
     SETTINGS: the resolved settings; RESULTS: where they lead; functions for inputs and handlers
 """
 
+import csv
 import itertools
 import os
 import re
@@ -20,13 +21,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import get_flag_value
 
 # The modules that the Snakefile itself uses; source_path() also brings them here from a remote clone.
-for _name in ("__init__", "errors", "imports", "config", "problems"):
+for _name in ("__init__", "errors", "imports", "config", "problems", "identity"):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
 
 from captem import problems as captem_problems
 from captem.config import resolve
 from captem.errors import CaptemError
+from captem.identity import KEY_VARIABLE, fingerprint
 from captem.imports import module_files
 
 
@@ -68,11 +70,22 @@ def resolved_settings():
 SETTINGS = resolved_settings()
 RESULTS = f"results/{SETTINGS['study']}"
 SOURCE_FILES = [
-    source[table]
+    source[name]
     for source in SETTINGS["sources"]
-    for table in ("patients", "lesions")
-    if table in source
+    for name in ("patients", "lesions", "dictionary")
+    if name in source
 ]
+# A marked copy of each table: its name, and the file (or the address of the project) it is of.
+MARKED = {
+    f"{source['name']}_{name}": source[name]
+    for source in SETTINGS["sources"]
+    for name in ("patients", "lesions")
+    if name in source and (name == "patients" or source[name] != source["patients"])
+} | {
+    f"{source['name']}_redcap": source["redcap"]["url"]
+    for source in SETTINGS["sources"]
+    if "redcap" in source
+}
 LOCK = workflow.source_path("../../requirements.lock")
 FIGURES = {
     "transition_matrix": "From which score to which?",
@@ -116,6 +129,15 @@ def says_synthetic(path):
         )
 
 
+def read_as_synthetic():
+    """Return whether an earlier step found that the data are synthetic, whatever file holds them."""
+    path = Path(f"{RESULTS}/cohort/sources.csv")
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", newline="") as stream:
+        return any(row["synthetic"] == "yes" for row in csv.DictReader(stream))
+
+
 def needs(script):
     """Return what a script's result depends on beside its data: its modules, and the versions."""
     modules = module_files(script, read_source)
@@ -130,7 +152,27 @@ def all_code():
 
 # For the front page of report.html, which is rendered from `config`.
 config.update(SETTINGS)
-SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES)
+SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES) or read_as_synthetic()
+
+
+def key_mark():
+    """Return what changes when the key of the hashed codes does, without giving it away.
+
+    A missing or short key stops here, before anything is read.
+    """
+    if SETTINGS["patient_ids"] != "hash":
+        return ""
+    try:
+        return fingerprint(os.environ.get(KEY_VARIABLE, ""))
+    except CaptemError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def exported_cut():
+    """Return the data cut where a source is read from a server: its data are fetched once a cut."""
+    return (
+        SETTINGS["cut"] if any("redcap" in item for item in SETTINGS["sources"]) else ""
+    )
 
 
 def existing_sources(wildcards):
@@ -203,7 +245,8 @@ def deliverables():
     """Return every file that a whole run promises."""
     names = ["statistics.csv", "provenance.json", "summary.html"]
     names += [
-        f"cohort/{name}.csv" for name in ("patients", "lesions", "flow", "sources")
+        f"cohort/{name}.csv"
+        for name in ("patients", "lesions", "flow", "eligibility", "sources")
     ]
     names += ["cohort/problems.csv", "cohort/repairs.csv"]
     names += [

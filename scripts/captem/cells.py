@@ -1,0 +1,182 @@
+"""Read the cells of one column: each distinct text once, and what the column decides as a whole.
+
+Whether a comma is a decimal point and whether the day or the month comes first cannot be seen from
+a cell alone. What neither the cell nor its column decides is not read, and the researcher is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from captem import dates, notation
+from captem.notation import Interval, NotReadable, Word
+from captem.schemas import Field
+
+Reading = Interval | Word
+FRACTION, PERCENT = "fraction", "percent"
+_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]+)(?![0-9.,])")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
+_PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of a column beside its cells.
+
+    given : unit that the heading names, or nothing.
+    codes : what a code stands for, in the words of the file.
+    missing : codes that mean "not known", in this file or column.
+    decimal_comma : the file's format says that numbers have a decimal comma.
+    date_order : `day_first` or `month_first`, where the config says so.
+    day_zero : the day that the number 0 stands for, where dates may be stored as numbers.
+    mib1_unit : `percent` or `fraction`, where the config says so.
+    """
+
+    given: str = ""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    decimal_comma: bool = False
+    date_order: str = ""
+    day_zero: str = ""
+    mib1_unit: str = ""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The distinct cells of a column: what they were read as, or why they cannot be read.
+
+    `doubtful` holds the cells that can be read but have to be confirmed: numbers below 1 in a
+    column of percents, which may be fractions.
+    """
+
+    found: dict[str, Reading]
+    faults: dict[str, str]
+    doubtful: frozenset[str] = frozenset()
+
+
+def read(cells: Iterable[str], spec: Field, setting: Setting) -> Readings:
+    """Read the distinct cells of a column by the notation that `spec` allows."""
+    distinct = list(dict.fromkeys(cells))
+    none = Interval(None, None) if spec.kind in _NUMERIC else Word(None)
+    found: dict[str, Reading] = {}
+    faults: dict[str, str] = {}
+    translated = _translated(distinct, spec, setting, faults)
+    reader = _reader(spec, setting, [text for text, _ in translated.values()])
+    for cell, (text, rule) in translated.items():
+        if rule == "missing_code":
+            found[cell] = none._replace(rule=rule)
+            continue
+        try:
+            reading = reader(text)
+        except NotReadable as error:
+            faults[cell] = str(error)
+            continue
+        found[cell] = reading._replace(rule=reading.rule or rule) if rule else reading
+    if spec.kind != "percent":
+        return Readings(found, faults)
+    return _with_unit(found, faults, setting)
+
+
+_NUMERIC = ("score", "percent", "number", "count")
+
+
+def _translated(
+    distinct: list[str], spec: Field, setting: Setting, faults: dict[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Return the text to read for each cell, and the rule by which it differs from the cell."""
+    codes = _codes_that_count(spec, setting)
+    result: dict[str, tuple[str, str]] = {}
+    commas = spec.kind in _NUMERIC and any("," in cell for cell in distinct)
+    decided = commas and (setting.decimal_comma or any(map(_is_decimal_comma, distinct)))
+    for cell in distinct:
+        bare = cell.strip()
+        if bare in setting.missing:
+            result[cell] = ("", "missing_code")
+        elif bare in codes:
+            label = codes[bare]
+            missing = notation.is_missing(label)
+            result[cell] = (label, "missing_code" if missing else "label")
+        elif commas and ("," in cell or _THOUSANDS.fullmatch(bare)):
+            if decided and "," in cell:
+                result[cell] = (_COMMA.sub(r"\1.\2", cell), "decimal_comma")
+            elif _COMMA.search(cell) or decided:
+                faults[cell] = (
+                    f"thousands, or {bare.replace(',', '.')} with a decimal sign? write it without "
+                    "the sign or with a decimal point"
+                )
+            else:
+                result[cell] = (cell, "")
+        else:
+            result[cell] = (cell, "")
+    return result
+
+
+def _is_decimal_comma(cell: str) -> bool:
+    """Return whether a comma in a cell can only be a decimal one: `9,1`, `0,123`, not `1,234`."""
+    return any(not _THOUSANDS.fullmatch(f"{whole},{rest}") for whole, rest in _COMMA.findall(cell))
+
+
+def _codes_that_count(spec: Field, setting: Setting) -> Mapping[str, str]:
+    """Return the file's labels where they are what is meant.
+
+    A score of 3 that the file words as "above liver" is a 3; a code 4 that it words as "3" is a 3.
+    """
+    if not setting.codes or spec.kind in ("choice", "text"):
+        return setting.codes
+    words = [label for label in setting.codes.values() if not notation.is_missing(label)]
+    reader = _reader(spec, setting, words)
+    try:
+        for label in words:
+            reader(label)
+    except NotReadable:
+        return {code: text for code, text in setting.codes.items() if notation.is_missing(text)}
+    return setting.codes
+
+
+def _reader(spec: Field, setting: Setting, texts: list[str]) -> Callable[[str], Reading]:
+    if spec.kind == "score":
+        return notation.score
+    if spec.kind == "percent":
+        return notation.percent
+    if spec.kind == "number":
+        return lambda text: notation.number(text, spec.unit, setting.given)
+    if spec.kind == "count":
+        return lambda text: notation.count(text, spec.unit, setting.given)
+    if spec.kind == "date":
+        orders = {setting.date_order} if setting.date_order else dates.order_of(texts)
+        return lambda text: dates.day(text, orders, setting.day_zero)
+    if spec.kind == "choice":
+        return lambda text: notation.choice(text, spec.choices)
+    return notation.text
+
+
+def _with_unit(found: dict[str, Reading], faults: dict[str, str], setting: Setting) -> Readings:
+    """Tell fractions from percents: by the config, or by asking where a cell may be either."""
+    bare = {
+        cell: (reading.low, reading.high)
+        for cell, reading in found.items()
+        if isinstance(reading, Interval)
+        and reading.low is not None
+        and reading.high is not None
+        and "%" not in cell
+        and not set("<>≤≥") & set(cell)
+    }
+    if setting.mib1_unit == FRACTION:
+        for cell, ends in bare.items():
+            if ends[1] > 1:
+                faults[cell] = "above 1, though the config says that the column holds fractions"
+                del found[cell]
+                continue
+            low, high = (float(Decimal(repr(float(end))) * 100) for end in ends)
+            found[cell] = Interval(low, high, "fraction")
+        return Readings(found, faults)
+    if setting.mib1_unit == PERCENT:
+        return Readings(found, faults)
+    doubtful = {cell for cell, (_, high) in bare.items() if 0 < high < 1}
+    # A column that holds nothing above 1 holds fractions or very low percents: a 1 is then either.
+    if doubtful and all(high <= 1 for _, high in bare.values()):
+        doubtful |= {cell for cell, (_, high) in bare.items() if high == 1}
+    return Readings(found, faults, frozenset(doubtful))

@@ -1,0 +1,272 @@
+"""Named checks of one value against another; the config makes each an error, a warning or off.
+
+None of them changes a value. What they rest on stands in the table below, and the number in
+`suv_tolerance` is a setting, since none was measured for this purpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from captem import notation
+from captem.problems import ERROR, WARNING, Problem
+
+OFF = "off"
+LEVELS = (ERROR, WARNING, OFF)
+# PSMA PET: a within-subject variation of 12.1 % (Mol Imaging 2022;7056983) gives a repeatability
+# coefficient of about 33.5 %. None was found for 68Ga-DOTATATE.
+SUV_TOLERANCE = 33.5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found in one row: the column, what stands there, what it should agree with."""
+
+    row: int
+    column: str
+    value: str
+    allowed: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of one table: its usual severity, what it asks, how to mend what it finds."""
+
+    level: str
+    asks: str
+    mend: str
+    finds: Callable[[pd.DataFrame, float], Iterator[Finding]]
+    table: str = "patients"
+
+
+def _texts(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column, missing where the table has none."""
+    if name in frame:
+        return frame[name]
+    return pd.Series(None, index=frame.index, dtype=object)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> pd.Series:
+    if name in frame:
+        return frame[name].astype(float)
+    return pd.Series(np.nan, index=frame.index)
+
+
+def _places(mask: pd.Series) -> list[int]:
+    return [int(i) for i in np.flatnonzero(mask.fillna(False).to_numpy(dtype=bool))]
+
+
+def _later(first: str, second: str, strictly: bool) -> Callable:
+    """Return a check that the date `second` is not before `first` (nor, strictly, the same)."""
+
+    def finds(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
+        early, late = _texts(frame, first), _texts(frame, second)
+        both = early.notna() & late.notna()
+        early, late = early.where(both, ""), late.where(both, "")
+        wrong = both & (late <= early if strictly else late < early)
+        for i in _places(wrong):
+            yield Finding(i, second, late.iloc[i], f"a day after {first}, {early.iloc[i]}")
+
+    return finds
+
+
+def _cycles_without_dates(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
+    dates = [name for name in ("captem_start", "captem_end") if name in frame]
+    if not dates:
+        return
+    cycles = _numbers(frame, "captem_cycles")
+    for i in _places(cycles.gt(0) & frame[dates].isna().all(axis=1)):
+        yield Finding(
+            i, "captem_cycles", notation.written(cycles.iloc[i], cycles.iloc[i]),
+            "captem_start and captem_end of a patient who had cycles",
+        )  # fmt: skip
+
+
+def _scores_against_suv(frame: pd.DataFrame, tolerance: float) -> Iterator[Finding]:
+    """3 is above liver and 4 above spleen, 2 at most liver; beyond the tolerance that is odd."""
+    share = tolerance / 100
+    for time in ("pre", "post"):
+        low = _numbers(frame, f"krenning_{time}_low")
+        high = _numbers(frame, f"krenning_{time}_high")
+        suv = _numbers(frame, f"suvmax_{time}")
+        liver = _numbers(frame, f"liver_suv_{time}")
+        spleen = _numbers(frame, f"spleen_suv_{time}")
+        most = np.select([suv < liver * (1 - share), suv < spleen * (1 - share)], [2, 3], 4)
+        least = np.select([suv > spleen * (1 + share), suv > liver * (1 + share)], [4, 3], 0)
+        for i in _places((low > most) | (high < least)):
+            organs = [
+                f"{name} {value:g}"
+                for name, value in (("liver", liver.iloc[i]), ("spleen", spleen.iloc[i]))
+                if not np.isnan(value)
+            ]
+            yield Finding(
+                i, f"krenning_{time}", notation.written(low.iloc[i], high.iloc[i]),
+                f"what SUVmax {suv.iloc[i]:g} with {' and '.join(organs)} gives: "
+                + (f"at most {most[i]}" if low.iloc[i] > most[i] else f"at least {least[i]}"),
+            )  # fmt: skip
+
+
+_GRADE = re.compile(r"\b(?:net\s*)?(?:g|grade|grad)?\s*([1-3]|i{1,3})\b", re.IGNORECASE)
+
+
+def _grade_against_mib1(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
+    """G1 below 3 %, G2 3 to 20 %, G3 above 20 %; mitoses may raise a grade, nothing lowers it."""
+    low, high = _numbers(frame, "mib1_low"), _numbers(frame, "mib1_high")
+    mitoses = _texts(frame, "mitoses")
+    for i in _places(_texts(frame, "who_grade").notna() & low.notna()):
+        text = str(frame["who_grade"].iloc[i])
+        found = _GRADE.search(text)
+        if found is None:
+            continue
+        said = found.group(1).lower()
+        grade = int(said) if said.isdigit() else len(said)
+        least, most = (
+            1 if end < 3 else 2 if end <= 20 else 3 for end in (low.iloc[i], high.iloc[i])
+        )
+        if grade < least or (grade > most and not isinstance(mitoses.iloc[i], str)):
+            index = notation.written(low.iloc[i], high.iloc[i])
+            yield Finding(
+                i, "who_grade", text,
+                f"G{least}{f' to G{most}' if most > least else ''}, from MIB1 {index} %"
+                + (", where mitoses give no higher one" if grade > most else ""),
+            )  # fmt: skip
+
+
+def _suvmax_without_tumour(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
+    state = _texts(frame, "lesion_status_post")
+    absent = state.isin(["resolved", "not_assessable"]) & _numbers(frame, "suvmax_post").notna()
+    new = state.eq("new") & _numbers(frame, "suvmax_pre").notna()
+    for i in _places(absent):
+        yield Finding(
+            i, "suvmax_post", f"{frame['suvmax_post'].iloc[i]:g}",
+            f"no SUVmax at follow-up of a lesion that is {state.iloc[i].replace('_', ' ')}",
+        )  # fmt: skip
+    for i in _places(new):
+        yield Finding(
+            i, "suvmax_pre", f"{frame['suvmax_pre'].iloc[i]:g}",
+            "no SUVmax at baseline of a lesion that is new at follow-up",
+        )  # fmt: skip
+
+
+def _changed(name: str) -> Callable:
+    """Return a check that something is the same at both scans."""
+
+    def finds(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
+        before, after = _texts(frame, f"{name}_pre"), _texts(frame, f"{name}_post")
+        both = before.notna() & after.notna()
+        bare = [column.where(both, "").astype(str).map(_bare) for column in (before, after)]
+        for i in _places(both & bare[0].ne(bare[1])):
+            yield Finding(
+                i, f"{name}_post", str(after.iloc[i]), f"as at baseline: {before.iloc[i]}"
+            )
+
+    return finds
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+_NO_THERAPY = frozenset({"none", "no", "nil", "keine", "nein", "0"})
+
+
+def _therapy_between(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
+    therapy = _texts(frame, "interval_therapy")
+    given = therapy.notna() & ~therapy.astype(str).str.strip().str.lower().isin(_NO_THERAPY)
+    for i in _places(given):
+        yield Finding(
+            i, "interval_therapy", str(therapy.iloc[i]), "none: CAPTEM alone between the scans"
+        )
+    prrt, scan = _texts(frame, "prrt_after_date"), _texts(frame, "pet_date_post")
+    both = prrt.notna() & scan.notna()
+    for i in _places(both & (prrt.where(both, "") < scan.where(both, ""))):
+        yield Finding(
+            i, "prrt_after_date", prrt.iloc[i], f"a day after the follow-up PET, {scan.iloc[i]}"
+        )
+
+
+_CORRECT = "correct the one that is wrong"
+_KNOW = "nothing, if it is true: keep it in mind when the pair is read; else correct it"
+CHECKS: dict[str, Check] = {
+    "follow_up_before_baseline": Check(
+        ERROR, "is the follow-up PET later than the baseline PET?", _CORRECT,
+        _later("pet_date_pre", "pet_date_post", True),
+    ),
+    "captem_end_before_start": Check(
+        ERROR, "does CAPTEM end after it starts?", _CORRECT,
+        _later("captem_start", "captem_end", False),
+    ),
+    "cycles_without_dates": Check(
+        WARNING, "has a patient with CAPTEM cycles dates of CAPTEM, where the table has them?",
+        "fill in the dates", _cycles_without_dates,
+    ),
+    "score_against_suv": Check(
+        WARNING, "does the score agree with SUVmax of tumour, liver and spleen (`suv_tolerance`)?",
+        "look at the scan again; a reader's score is never changed by captem", _scores_against_suv,
+    ),
+    "lesion_score_against_suv": Check(
+        WARNING, "the same of lesions, with the liver and spleen of the patient",
+        "look at the scan again; a reader's score is never changed by captem", _scores_against_suv,
+        "lesions",
+    ),
+    "grade_against_mib1": Check(
+        WARNING, "does the reported grade agree with the MIB1 index?", _CORRECT,
+        _grade_against_mib1,
+    ),
+    "suvmax_without_tumour": Check(
+        WARNING, "has a lesion that is resolved, new or not assessable no SUVmax where it was not "
+        "there?", "correct the state or remove the SUVmax", _suvmax_without_tumour, "lesions",
+    ),
+    "tracer_changed": Check(
+        WARNING, "is the tracer the same at both scans?", _KNOW, _changed("tracer")
+    ),
+    "scanner_changed": Check(
+        WARNING, "is the scanner the same at both scans?", _KNOW, _changed("scanner")
+    ),
+    "therapy_between_scans": Check(
+        WARNING, "was CAPTEM the only treatment between the scans?", _KNOW, _therapy_between
+    ),
+}  # fmt: skip
+
+
+def found(
+    patients: pd.DataFrame,
+    marks: pd.DataFrame,
+    levels: Mapping[str, str],
+    tolerance: float,
+    heading: Callable[[pd.Series, str], str],
+) -> list[Problem]:
+    """Return what the checks find, each with the severity that the config gives it.
+
+    Parameters
+    ----------
+    patients, marks : the canonical tables with captem's bookkeeping columns.
+    levels : severity by name of the check, where the config changes it.
+    tolerance : how far (percent) an SUV may be from an organ's before a score contradicts it.
+    heading : gives the file's own heading of a column, for a row.
+    """
+    organs = [name for name in patients if re.match(r"(liver|spleen)_suv_", name)]
+    unique = patients.drop_duplicates("patient_id").set_index("patient_id")[organs]
+    with_organs = marks.join(unique, on="patient_id", rsuffix="_of_patient")
+    problems = []
+    for name, check in CHECKS.items():
+        level = levels.get(name, check.level)
+        if level == OFF:
+            continue
+        frame = patients if check.table == "patients" else with_organs
+        for finding in check.finds(frame, tolerance):
+            row = frame.iloc[finding.row]
+            place = "_row_post" if "_post" in finding.column else "_row"
+            problems.append(
+                Problem(
+                    level, name, row["_file"], row["_sheet"], str(row[place]),
+                    str(row["patient_id"] or ""), heading(row, finding.column), finding.value,
+                    finding.allowed, check.mend,
+                )
+            )  # fmt: skip
+    return problems

@@ -1,0 +1,322 @@
+"""From the layout of a file to one row a patient, or a lesion: which row is which scan.
+
+A sheet with one row a scan, a REDCap export with one row an event and a sheet with columns for a
+second follow-up all end here. Where a patient had several follow-up scans, the setting `follow_up`
+says which one counts: by its date, never by its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from captem import headings
+from captem.headings import DATE, SCHEMAS
+from captem.problems import ERROR, Problem
+from captem.reading import Part
+from captem.schemas import scans
+from captem.visits import visit_number
+
+_KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
+
+
+def arranged(
+    part: Part, follow_up: str, treated_until: Mapping[str, str], partner: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return the rows of a part as one row a patient or lesion, in the canonical columns.
+
+    Parameters
+    ----------
+    follow_up : `first`, `last` or `nearest` (to the end of CAPTEM).
+    treated_until : last day of CAPTEM of each patient, for a table that does not hold it.
+    partner : `pet_date_post` of each patient where the table of patients has it: the lesions of
+        that scan count.
+    """
+    frame = part.frame
+    extra = sorted({int(name.split("#")[1].split("_")[0]) for name in frame if "#" in name})
+    if part.long:
+        rows = frame.assign(_visit=_visits(part))
+    elif extra:
+        rows = _one_row_a_scan(part, extra)
+    else:
+        seen = _seen_again(frame)
+        return frame.assign(_row_post=frame.get("_row"), _follow_ups=seen)
+    rows = _order_by_date(part, rows)
+    return _one_row_each(part, rows, follow_up, treated_until, partner)
+
+
+def _seen_again(frame: pd.DataFrame) -> pd.Series:
+    """Return 1 where a row holds a follow-up scan, else 0."""
+    names = [
+        name for name in ("krenning_post_low", "suvmax_post", "pet_date_post") if name in frame
+    ]
+    return frame[names].notna().any(axis=1).astype(int)
+
+
+def _stems(part: Part, frame: pd.DataFrame) -> list[str]:
+    """Return the columns of one scan that the rows hold, without `_pre` and `_post`."""
+    found = _sides(part.table)
+    return [name for name in frame if name in found]
+
+
+def _sides(table: str) -> dict[str, dict[str, str]]:
+    """Return for each canonical column of a scan, without its scan, its two names."""
+    found: dict[str, dict[str, str]] = {}
+    for stem, sides in scans(SCHEMAS[table]).items():
+        for column, spec in SCHEMAS[table].columns.items():
+            for side, name in sides.items():
+                if (spec.metadata or {}).get("field") == name:
+                    ending = next((e for e in ("_low", "_high") if column.endswith(e)), "")
+                    found.setdefault(stem + ending, {})[side] = column
+    if table == "lesions":
+        found[DATE] = {}
+    return found
+
+
+def _one_row_a_scan(part: Part, extra: list[int]) -> pd.DataFrame:
+    """Return a row a scan for rows that hold the baseline and several follow-ups."""
+    frame, sides = part.frame, _sides(part.table)
+    tagged = {name for name in frame if "#" in name}
+    scanned = {column for named in sides.values() for column in named.values()} | tagged
+    constant = [name for name in frame if name not in scanned]
+    pieces = []
+    for number in [0, 1, *extra]:
+        names = {}
+        for stem, named in sides.items():
+            column = named.get("pre" if number == 0 else "post", "")
+            column = f"{column}#{number}" if number > 1 else column
+            if column in frame:
+                names[column] = stem
+        kept = constant if number == 0 else ["patient_id", *_book(frame)]
+        kept = [*kept, *[k for k in _KEYS[part.table] if k in frame and k not in kept]]
+        piece = frame[[*kept, *names]].rename(columns=names).assign(_visit=float(number))
+        if number:
+            piece = piece[piece[list(names.values())].notna().any(axis=1)]
+        pieces.append(piece)
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _book(frame: pd.DataFrame) -> list[str]:
+    return [name for name in ("_file", "_sheet", "_row") if name in frame]
+
+
+def _visits(part: Part) -> pd.Series:
+    """Return which scan each row holds; NaN where its words do not say."""
+    assert part.cells is not None
+    texts = [""] * len(part.cells.rows)
+    for name in (headings.EVENT, headings.VISIT):
+        if name in part.layout:
+            place = part.layout[name]
+            texts = [
+                row[place].strip() or text for row, text in zip(part.cells.rows, texts, strict=True)
+            ]
+    numbers = {text: visit_number(text, part.source.visits) for text in dict.fromkeys(texts)}
+    part.visits = texts
+    return pd.Series([numbers[text] for text in texts], dtype=float, index=part.frame.index)
+
+
+def _order_by_date(part: Part, rows: pd.DataFrame) -> pd.DataFrame:
+    """Find the scan of rows that no word names: by their dates, listed as a repair."""
+    texts = part.visits or [""] * len(rows)
+    stems = [name for name in _stems(part, rows) if name != DATE]
+    scanned = rows[stems].notna().any(axis=1) if stems else pd.Series(False, index=rows.index)
+    open_rows = rows["_visit"].isna() & scanned
+    if not open_rows.any():
+        return rows
+    wordless = open_rows & pd.Series([not text for text in texts], index=rows.index)
+    known = rows["_visit"].notna().groupby(rows["patient_id"]).transform("any")
+    dated = rows[DATE].notna() if DATE in rows else pd.Series(False, index=rows.index)
+    fit = wordless & ~known & dated
+    rows = rows.copy()
+    start = rows.groupby("patient_id")["captem_start"].first() if "captem_start" in rows else None
+    for code, own in rows[fit].groupby("patient_id", sort=False):
+        days = sorted(set(own[DATE]))
+        begun = start.get(code) if start is not None else None
+        before = [day for day in days if begun and day <= begun]
+        first = before[-1] if before else days[0]
+        for i, row in own.iterrows():
+            # Scans before the last one before CAPTEM are not the baseline, and no follow-up.
+            number = float(days.index(row[DATE]) - days.index(first))
+            rows.loc[i, "_visit"] = number if number >= 0 else np.nan
+            said = "baseline" if number == 0 else "follow-up" if number > 0 else "not used"
+            part.repairs.append(
+                {"file": row["_file"], "sheet": row["_sheet"], "row": str(row["_row"]),
+                 "patient_id": code, "column": part.heading(DATE), "written": row[DATE],
+                 "read": said, "rule": "visit_by_date"}
+            )  # fmt: skip
+    for i in np.flatnonzero(open_rows & ~fit):
+        row = rows.iloc[i]
+        part.problems.append(
+            Problem(
+                ERROR, "visit_not_known", row["_file"], row["_sheet"], str(row["_row"]),
+                str(row["patient_id"] or ""), value=texts[i] if i < len(texts) else "",
+                allowed="baseline or follow-up, or a date of the scan",
+                mend="say which words mean which scan: visits: {baseline: [...], "
+                "follow_up: [...]} for the source in the config",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _one_row_each(
+    part: Part, rows: pd.DataFrame, follow_up: str, until: Mapping[str, str],
+    partner: Mapping[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    """Join the baseline and the chosen follow-up of each patient or lesion to one row."""
+    keys = [key for key in _KEYS[part.table] if key in rows]
+    stems = _stems(part, rows)
+    sides = _sides(part.table)
+    own = {"captem_end": "captem_end", "last": "last_captem_date"}
+    ends = dict(until)
+    for name in own.values():
+        if name in rows:
+            ends = rows.groupby("patient_id")[name].first().dropna().to_dict() | ends
+    used = [name for name in ("krenning_low", "suvmax") if name in rows]
+    usable = rows[used].notna().any(axis=1) if used else pd.Series(False, index=rows.index)
+    after = rows[rows["_visit"].ge(1) & usable]
+    chosen = _chosen(part, after, follow_up, ends, partner)
+    baseline = _baselines(part, rows[rows["_visit"].eq(0)], stems, keys, rows)
+    constant = [
+        name for name in rows
+        if name not in stems and name not in keys and not name.startswith("_")
+    ]  # fmt: skip
+    counted = _constants(part, rows, keys, constant)
+    pre = _renamed(baseline, keys, stems, sides, "pre")
+    post = _renamed(chosen, keys, stems, sides, "post").rename(columns={"_row": "_row_post"})
+    result = counted.join(pre, how="left").join(post, how="left").reset_index()
+    result["_row"] = result["_row"].where(result["_row"].notna(), result["_first"])
+    result["_row_post"] = result["_row_post"].where(result["_row_post"].notna(), result["_row"])
+    scanned = after.groupby("patient_id")["_visit"].nunique()
+    result["_follow_ups"] = result["patient_id"].map(scanned).fillna(0).astype(int)
+    return result.drop(columns="_first")
+
+
+def _renamed(
+    rows: pd.DataFrame, keys: list[str], stems: list[str], sides: Mapping[str, Any], side: str
+) -> pd.DataFrame:
+    names = {stem: sides[stem][side] for stem in stems if side in sides[stem]}
+    return rows.set_index(keys)[[*names, "_row"]].rename(columns=names)
+
+
+def _constants(part: Part, rows: pd.DataFrame, keys: list[str], names: list[str]) -> pd.DataFrame:
+    """Return what does not belong to a scan: the same in all rows of a patient, or only in one."""
+    groups = rows.groupby(keys, sort=False, dropna=False)
+    result = groups[[*names, "_file", "_sheet"]].first()
+    result["_first"] = groups["_row"].first()
+    known = set(SCHEMAS[part.table].columns)
+    for name in names:
+        if name in ("source", "synthetic"):
+            continue
+        filled = rows[rows[name].notna()]
+        differ = filled.groupby(keys, sort=False, dropna=False)[name].transform("nunique") > 1
+        if not differ.any():
+            continue
+        if name not in known:
+            # Of each scan its own; which is which is for the reader of the column.
+            result[f"{name} (follow-up)"] = (
+                rows[rows["_visit"].ge(1)].groupby(keys, sort=False, dropna=False)[name].first()
+            )
+            continue
+        first = filled.groupby(keys, sort=False, dropna=False)[name].transform("first")
+        for row in filled[differ & filled[name].ne(first)].to_dict("records"):
+            part.problems.append(
+                Problem(
+                    ERROR, "rows_disagree", row["_file"], row["_sheet"], str(row["_row"]),
+                    str(row["patient_id"] or ""), part.heading(_field_of(part, name)),
+                    value=str(row[name]), allowed="the same value in all rows of the patient",
+                    mend="correct the one that is wrong, or give the value in one row only",
+                )
+            )  # fmt: skip
+    return result
+
+
+def _field_of(part: Part, column: str) -> str:
+    return (SCHEMAS[part.table].columns[column].metadata or {}).get("field", column)
+
+
+def _baselines(
+    part: Part, rows: pd.DataFrame, stems: list[str], keys: list[str], everything: pd.DataFrame
+) -> pd.DataFrame:
+    """Return one baseline row a patient or lesion: where dated the last before CAPTEM."""
+    used = [name for name in stems if name != DATE]
+    rows = rows[rows[used].notna().any(axis=1)] if used else rows[:0]
+    twice = rows.duplicated(keys, keep=False)
+    if not twice.any():
+        return rows
+    kept = [rows[~twice]]
+    start = (
+        everything.groupby("patient_id")["captem_start"].first().to_dict()
+        if "captem_start" in everything
+        else {}
+    )
+    for code, own in rows[twice].groupby(keys, sort=False, dropna=False):
+        begun = start.get(code[0])
+        days = own[DATE] if DATE in own else pd.Series(None, index=own.index, dtype=object)
+        if begun and days.notna().all() and days.is_unique and (days <= begun).any():
+            kept.append(own[days.eq(days[days <= begun].max())])
+            continue
+        kept.append(own[:1])
+        for row in own.to_dict("records")[1:]:
+            part.problems.append(
+                Problem(
+                    ERROR, "several_baselines", row["_file"], row["_sheet"], str(row["_row"]),
+                    str(row["patient_id"] or ""),
+                    allowed="one baseline scan, or dates of the scans and of the start of CAPTEM",
+                    mend="remove the row that is not meant, or name its visit otherwise",
+                )
+            )  # fmt: skip
+    return pd.concat(kept)
+
+
+def _chosen(
+    part: Part, after: pd.DataFrame, follow_up: str, ends: Mapping[str, str],
+    partner: Mapping[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    """Return the rows of the follow-up scan that counts, for each patient the same one."""
+    keys = [key for key in _KEYS[part.table] if key in after]
+    several = after.groupby("patient_id")["_visit"].transform("nunique") > 1
+    repeated = after.duplicated([*keys, "_visit"], keep=False)
+    kept = [after[~several & ~repeated]]
+    for code, own in after[several | repeated].groupby("patient_id", sort=False):
+        picked = _pick(own, follow_up, ends.get(code), partner.get(code))
+        if isinstance(picked, str) or picked.duplicated(keys).any():
+            said = picked if isinstance(picked, str) else "two rows are the same scan"
+            row = own.iloc[-1]
+            part.problems.append(
+                Problem(
+                    ERROR, "which_follow_up", row["_file"], row["_sheet"], str(row["_row"]),
+                    str(code or ""), value=f"{own['_visit'].nunique()} follow-up scans",
+                    allowed=f"what tells which one is meant by follow_up: {follow_up} ({said})",
+                    mend="give the dates of the scans"
+                    + (", and the end of CAPTEM" if follow_up == "nearest" else "")
+                    + ", or number the follow-ups",
+                )
+            )  # fmt: skip
+            continue
+        kept.append(picked)
+    return pd.concat(kept).sort_index()
+
+
+def _pick(own: pd.DataFrame, follow_up: str, end: str | None, partner: Any) -> pd.DataFrame | str:
+    """Return the rows of one patient's scan that counts, or why it cannot be told."""
+    days = own[DATE] if DATE in own else pd.Series(None, index=own.index, dtype=object)
+    dated = days.notna().all()
+    if isinstance(partner, str) and dated and days.eq(partner).any():
+        return own[days.eq(partner)]
+    if follow_up == "nearest":
+        if not dated:
+            return "a scan has no date"
+        if not isinstance(end, str):
+            return "the end of CAPTEM is not known"
+        ended = date.fromisoformat(end)
+        # Of two that are equally near the earlier one.
+        apart = {day: (abs((date.fromisoformat(day) - ended).days), day) for day in set(days)}
+        return own[days.eq(min(apart, key=lambda day: apart[day]))]
+    if dated:
+        return own[days.eq(days.max() if follow_up == "last" else days.min())]
+    visits = own["_visit"]
+    return own[visits.eq(visits.max() if follow_up == "last" else visits.min())]

@@ -1,0 +1,39 @@
+"""The marked copies of a study's files: which table, problems and codes go into each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from captem.cohort import Cohort
+from captem.marked import Sheet, marked_copy
+from captem.reading import Part
+
+
+def workbooks(cohort: Cohort, files: Iterable[str]) -> list[bytes]:
+    """Return a marked workbook for each of the files that the config names, readable or not."""
+    return [_workbook(cohort, file) for file in files]
+
+
+def _workbook(cohort: Cohort, file: str) -> bytes:
+    parts = [part for part in cohort.parts if part.cells is not None and part.cells.file == file]
+    repairs = cohort.repairs[cohort.repairs["file"].eq(file)]
+    problems = [problem for problem in cohort.problems if problem.file == file]
+    original = None
+    if any(part.cells.sheet for part in parts if part.cells is not None):
+        try:
+            original = Path(file).read_bytes()
+        except OSError:
+            original = None
+    return marked_copy([_sheet(part) for part in parts], problems, repairs, original)
+
+
+def _sheet(part: Part) -> Sheet:
+    assert part.cells is not None
+    column = next((item for item in part.columns if item.name == "patient_id"), None)
+    ids = None
+    if column is not None and part.hashed:
+        texts = [row[column.place] for row in part.cells.rows]
+        shown = [code or "" for code in part.frame["patient_id"]]
+        ids = (column.heading, dict(zip(texts, shown, strict=True)))
+    return Sheet(part.cells, frozenset(part.hidden), ids)
