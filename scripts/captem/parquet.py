@@ -8,10 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from captem.cell_text import moment_text, number_text, yes_no
-from captem.source_table import WANTED, NotReadableFile, SourceTable
-
-# What a few kilobytes may unpack to is far more than a cohort.
-MOST_BYTES = 1024**3
+from captem.source_table import WANTED, NotReadableFile, SourceTable, check_size
 
 
 def read_parquet(data: bytes, name: str) -> SourceTable:
@@ -25,13 +22,8 @@ def read_parquet(data: bytes, name: str) -> SourceTable:
         If the file is damaged, has no columns, or a column holds lists, records or bytes.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
-        if size > MOST_BYTES:
-            raise NotReadableFile(
-                "too_large", f"{size} bytes when unpacked", "a file with one table of patients",
-                "name the file that holds the table of patients",
-            )  # fmt: skip
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        check_size(file.metadata.num_rows, file.metadata.num_columns)
         table = file.read()
         header = [str(column) for column in table.column_names]
         for heading, field in zip(header, table.schema, strict=True):

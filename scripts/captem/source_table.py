@@ -11,6 +11,9 @@ from captem.problems import Problem
 IsHeading = Callable[[str], bool]
 WANTED = "one line of headings, then one line a patient or lesion"
 
+# Far more than a cohort: what holds more would fill the memory, and is another file or a trap.
+MOST_CELLS = 20_000_000
+
 
 class NotReadableFile(ValueError):  # noqa: N818 - its attributes are a line of problems.csv
     """The file as a whole cannot be read; `rule`, `allowed` and `mend` say why in words."""
@@ -18,6 +21,15 @@ class NotReadableFile(ValueError):  # noqa: N818 - its attributes are a line of 
     def __init__(self, rule: str, value: str, allowed: str, mend: str):
         super().__init__(f"{value}: {allowed}")
         self.rule, self.value, self.allowed, self.mend = rule, value, allowed, mend
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Raise NotReadableFile for a table with more cells than any cohort has."""
+    if rows * columns > MOST_CELLS:
+        raise NotReadableFile(
+            "too_large", f"{rows} rows of {columns} columns", "one table of patients or lesions",
+            "name the file that holds this table, or delete what does not belong to it",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

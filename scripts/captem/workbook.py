@@ -12,7 +12,7 @@ from captem.header_row import (
     without_empty_columns,
 )
 from captem.problems import ERROR, WARNING, Problem
-from captem.source_table import WANTED, IsHeading, NotReadableFile, SourceTable
+from captem.source_table import WANTED, IsHeading, NotReadableFile, SourceTable, check_size
 from captem.xlsx_cells import Cell, Package, Sheet, column_letters
 
 _EMPTY = Cell("")
@@ -109,6 +109,7 @@ def _headings(sheet: Sheet, is_heading: IsHeading) -> tuple[list[list[str]], lis
         )  # fmt: skip
     # Columns are counted among those that hold anything, however far to the right they stand.
     columns = _columns(sheet, numbers)
+    check_size(len(numbers), len(columns))
     rows = [[sheet.cells[n].get(c, _EMPTY).text for c in columns] for n in numbers]
     places = {column: place for place, column in enumerate(columns)}
     merged = [
@@ -182,7 +183,7 @@ def _faults(sheet: Sheet, numbers: list[int], headings: dict[int, str], name: st
 def _merged(sheet: Sheet, data: set[int], headings: dict[int, str], name: str) -> list[Problem]:
     """Return an error for each row of merged cells: whose the value is cannot be known."""
     problems = []
-    for top, left, bottom, right in sheet.merged:
+    for top, left, bottom, right in sorted(sheet.merged):
         covered = [number for number in sorted(data) if top <= number <= bottom]
         value = sheet.cells.get(top, {}).get(left, _EMPTY).text
         if not covered or not value.strip() or (top, left) == (bottom, right):
