@@ -106,6 +106,12 @@ def test_without_known_headings_the_layout_decides():
     assert found.decimal_comma
 
 
+def test_without_known_headings_a_title_is_none():
+    table = b"Cohort,,\na,b,c\n1,,\n1,2,\n"
+    found = read_delimited(table, "f", lambda text: False)
+    assert (found.header, found.numbers) == (["a", "b", "c"], [3, 4])
+
+
 def test_one_column_is_a_table():
     assert text_of("patient_id\nA\nB\n").rows == [["A"], ["B"]]
 

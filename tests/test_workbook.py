@@ -228,7 +228,7 @@ def test_hidden_rows_are_read_and_counted(tmp_path):
     assert [row[0] for row in found.rows] == ["A", "B", "C"]
     (problem,) = found.problems
     assert (problem.severity, problem.rule, problem.row) == (WARNING, "hidden_rows", "")
-    assert problem.value == "2 hidden rows"
+    assert problem.value == "hidden rows: 2"
 
 
 def test_headings_below_patients_are_an_error(tmp_path):

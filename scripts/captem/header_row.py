@@ -8,7 +8,6 @@ which row it is.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,8 +50,8 @@ def find_headings(
     merged : the merged cells of the sheet.
 
     It is the first row with two known headings or more, or else with one. Where none is known it is
-    the first row that is not much narrower than most rows: not "as wide", since a decimal comma
-    makes rows of a comma-separated file wider than their headings.
+    the first row with more than half as many cells as the fullest one: not "as many", since a
+    decimal comma makes rows of a comma-separated file longer than their headings.
     """
     tried: list[Headings] = []
     for place in range(min(len(rows), _LOOKED_AT)):
@@ -66,9 +65,9 @@ def find_headings(
             # A group row that knows headings by itself: those that have no second row.
             below = tried[best.place + 1] if best.place + 1 < len(tried) else best
             return below if below.grouped and below.known > best.known else best
-    usual = Counter(_filled(row) for row in rows).most_common(1)[0][0]
+    widest = max(_filled(row) for row in rows)
     for row, best in zip(rows, tried, strict=False):
-        if 2 * _filled(row) > usual and not row[_first(row)].lstrip(' "').startswith("#"):
+        if 2 * _filled(row) > widest and not row[_first(row)].lstrip(' "').startswith("#"):
             return best
     return tried[0]
 

@@ -141,7 +141,7 @@ def _table(sheet: Sheet, package: Package, name: str, is_heading: IsHeading) -> 
     if hidden:
         problems.append(
             Problem(
-                WARNING, "hidden_rows", name, sheet.name, value=f"{len(hidden)} hidden rows",
+                WARNING, "hidden_rows", name, sheet.name, value=f"hidden rows: {len(hidden)}",
                 allowed="every row in sight",
                 mend="nothing: hidden and filtered rows are read like all others; "
                 "delete those that do not belong to the study",
