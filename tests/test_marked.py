@@ -278,21 +278,26 @@ def test_columns_that_are_empty_and_headings_of_two_rows():
     book = Workbook()
     sheet = book.active
     sheet.title = "s"
-    sheet.append([None, None, None, None, "Krenning score", None])
+    sheet.append([None, "patient_id", None, "Name", "Krenning score", None])
     sheet.merge_cells("E1:F1")
-    sheet.append([None, "patient_id", None, "Name", "before", "after", None])
-    sheet.append([None, "A", None, "Smith", 5, 3, "Smith"])
-    header = ["patient_id", "Name", "Krenning score before", "Krenning score after"]
-    read = table([["A", "Smith", "5", "3"]], header, first=3, file="c.xlsx", sheet="s")
-    problems = [fault(file="c.xlsx", sheet="s", row="3", column="Krenning score before")]
+    sheet.merge_cells("B1:B2")
+    sheet.append([None, None, None, None, "before", "after", None])
+    sheet.append([None, "A", None, "Smith", 5, 3, "Jones", None, "Smith"])
+    header = ["patient_id", "Name", "Krenning score before", "Krenning score after", ""]
+    read = table([["A", "Smith", "5", "3", "Jones"]], header, first=3, file="c.xlsx", sheet="s")
+    problems = [
+        fault(file="c.xlsx", sheet="s", row="3", column="Krenning score before"),
+        fault("warning", file="c.xlsx", sheet="s", column="column G", rule="no_heading"),
+    ]
     data = marked_copy([Sheet(read, frozenset({"Name"}), None)], problems, NONE, saved(book))
     copy = opened(data)["s"]
     assert colour(copy["E3"]) == RED
-    assert copy["E1"].value == "Krenning score"
+    assert colour(copy["G2"]) == AMBER
+    assert (copy["B1"].value, copy["E1"].value) == ("patient_id", "Krenning score")
     assert [copy.cell(3, column).value for column in range(1, 8)] == [
         None, "A", None, None, 5, 3, None,
     ]  # fmt: skip
-    assert not leaks(data, "Smith")
+    assert not leaks(data, "Smith", "Jones")
 
 
 def test_a_sheet_whose_headings_are_not_those_read_is_made_of_its_cells():
@@ -360,7 +365,7 @@ def test_names_are_left_out_whatever_the_source(original):
     assert leaks(data, "Smith", "Jones", "Brown") == []
     heading = opened(data)["Cohort 2024"]["B4"]
     assert (heading.value, colour(heading)) == ("Name", GREY)
-    assert heading.comment.text == "LEFT OUT: identifies a person"
+    assert heading.comment.text == "left out: identifies a person"
 
 
 def test_a_column_without_heading_is_left_out():

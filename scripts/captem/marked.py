@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,12 +40,13 @@ _LAST_ROW, _LAST_COLUMN, _LONGEST = 1_048_576, 16_384, 32_767
 _LONGEST_COMMENT = 2_000
 # Lines above the headings that may stay on the screen while the table is scrolled.
 _MOST_FROZEN = 6
+_USUAL_WIDTH = 8.43
 _LIST = "captem problems"
 _MADE = datetime(1980, 1, 1)
 # What XML cannot hold; a workbook with one of these in it does not open.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNFIT = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
-_NTH = re.compile(r"column ([0-9]{1,5})")
+_NTH = re.compile(r"column (?:([0-9]{1,5})|([A-Z]{1,3}))")
 
 _ERROR, _WARNING, _REPAIR, _LEFT_OUT, _BLANK, _PLAIN = range(6)
 _LEVELS = {ERROR: _ERROR}
@@ -272,18 +274,29 @@ def _place_of(old: Any, table: SourceTable, first: int) -> tuple[int, list[int]]
     def text(row: int, column: int) -> str:
         return _plain(old.cell(*merged.get((row, column), (row, column))).value) if row else ""
 
+    # Only cells that exist: asking for all others up to the last one would make them.
+    filled = [cell.column for cell in old._cells.values() if cell.value is not None]
+    used = sorted(set(filled))
     wanted = [_plain(heading) for heading in table.header]
-    found: list[tuple[int, int, list[int]]] = []
-    for row in range(1, min(first - 1 if first else old.max_row, _LOWEST_HEADING) + 1):
-        columns = _aligned(old, row, wanted, table.numbers, text) if any(wanted) else None
-        if columns:
-            same = sum(text(row, columns[i]) == heading for i, heading in enumerate(wanted))
-            found.append((same, row, columns))
-    return max(found)[1:] if found else None
+    if not any(wanted):
+        return None
+    lowest = min(first - 1 if first else old.max_row, _LOWEST_HEADING)
+    # From below: of two rows of headings the lower one is nearer to the patients.
+    for row in range(lowest, 0, -1):
+        if any(old.cell(row, column).value is not None for column in used):
+            columns = _aligned(old, row, used, wanted, table.numbers, text)
+            if columns:
+                return row, columns
+    return None
 
 
 def _aligned(
-    old: Any, row: int, wanted: list[str], numbers: list[int], text: Callable[[int, int], str]
+    old: Any,
+    row: int,
+    used: list[int],
+    wanted: list[str],
+    numbers: list[int],
+    text: Callable[[int, int], str],
 ) -> list[int] | None:
     """Return the column of each heading, or None where the row holds others than those wanted.
 
@@ -291,7 +304,7 @@ def _aligned(
     nor value is not in the table.
     """
     columns: list[int] = []
-    for column in range(1, old.max_column + 1):
+    for column in used:
         if len(columns) == len(wanted):
             break
         heading, cell = wanted[len(columns)], text(row, column)
@@ -359,16 +372,30 @@ def _places(page: _Page, row: str, column: str) -> tuple[list[tuple[int, int]], 
     header, number = page.header, _number(row)
     if column == "patient_id" and column not in header and page.sheet.ids is not None:
         column = page.sheet.ids[0]
-    columns = [i for i, heading in enumerate(header) if column and heading == column]
-    nth = _NTH.fullmatch(column)
-    if not columns and nth and 1 <= int(nth.group(1)) <= len(header):
-        columns = [int(nth.group(1)) - 1]
+    columns = [
+        place
+        for place, heading in zip(page.columns, header, strict=True)
+        if column and heading == column
+    ] or _nth(page, column)
     if not number:
-        return [(page.heading, page.columns[i]) for i in columns], 0
+        return [(page.heading, place) for place in columns], 0
     place = min(page.row(number), _LAST_ROW)
-    return [(place, page.columns[i]) for i in columns[:1]] or [(place, page.first_column)], (
-        0 if column else place
-    )
+    return [(place, i) for i in columns[:1] or [page.first_column]], 0 if column else place
+
+
+def _nth(page: _Page, column: str) -> list[int]:
+    """Return the column that is named by its number or letters, as one without heading is."""
+    from openpyxl.utils import column_index_from_string
+
+    found = _NTH.fullmatch(column)
+    if not found:
+        return []
+    number, letters = found.groups()
+    if number:
+        return page.columns[int(number) - 1 : int(number)] if int(number) else []
+    # In a sheet made of the cells alone the letters may be others.
+    wanted = column_index_from_string(letters) if page.old is not None else 0
+    return [place for place in page.columns if place == wanted]
 
 
 def _mark_problem(line: _Line) -> None:
@@ -476,20 +503,20 @@ class _Styles:
         quote = _write(cell, value)
         if old.data_type == "e" and cell.value is not None:
             cell.data_type = "e"
-        key = (level, quote, old._style.tobytes())
+        key = (level, quote, old._style.tobytes() if old.has_style else None)
         if key not in self._made:
-            self._made[key] = self._make(level, quote, old if old.has_style else None)
+            self._made[key] = self._make(level, quote, old)
         cell._style = self._made[key]
 
     def _make(
         self, level: int, quote: bool, old: Any, *, bold: bool = False, size: int = 11,
         wrap: bool = False, link: bool = False, fill: str = "", grey: bool = False,
-        middle: bool = False,
+        middle: bool = False, ruled: bool = False,
     ) -> Any:  # fmt: skip
-        from openpyxl.styles import Alignment, Font, PatternFill
+        from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
         cell = self._new()
-        if old is not None:
+        if old is not None and old.has_style:
             cell.font, cell.border = copy(old.font), copy(old.border)
             cell.alignment, cell.number_format = copy(old.alignment), old.number_format
             if level == _PLAIN:
@@ -500,8 +527,12 @@ class _Styles:
                 name="Calibri", size=size, bold=bold, color=colour,
                 underline="single" if link else None,
             )  # fmt: skip
-            vertical = "center" if middle else "top"
-            cell.alignment = Alignment(vertical=vertical, wrap_text=wrap)
+            if old is None:
+                cell.alignment = Alignment(
+                    horizontal="left", vertical="center" if middle else "top", wrap_text=wrap
+                )
+            if ruled:
+                cell.border = Border(bottom=Side("thin", color="D9D9D9"))
         colour = _FILLS.get(level, fill)
         if colour:
             cell.fill = PatternFill("solid", start_color=colour, end_color=colour)
@@ -537,11 +568,13 @@ def _legal(text: str) -> str:
 def _fill(new: Any, page: _Page, styles: _Styles) -> list[str]:
     """Write one table to its sheet; return what the reader should be told about it."""
     table = page.sheet.table
-    left_out = "LEFT OUT: identifies a person"
-    for i, heading in enumerate(page.header):
+    for column, heading in zip(page.columns, page.header, strict=True):
         if heading and heading in page.hidden:
-            page.marks.said.setdefault((page.heading, page.columns[i]), []).append(left_out)
-            page.marks.cells.setdefault((page.heading, page.columns[i]), _LEFT_OUT)
+            place = (page.heading, column)
+            page.marks.said.setdefault(place, []).insert(0, "left out: identifies a person")
+            # That it was left out says more than the warning that it was.
+            if page.marks.cells.get(place) != _ERROR:
+                page.marks.cells[place] = _LEFT_OUT
     _fill_above(new, page, styles)
     for i, heading in enumerate(page.header):
         place = (page.heading, page.columns[i])
@@ -654,6 +687,9 @@ def _set_view(new: Any, page: _Page) -> None:
             longest = max(len(row[i]) for row in texts if i < len(row))
             letter = get_column_letter(page.columns[i])
             new.column_dimensions[letter].width = min(max(longest + 3, 9), 32)
+        if page.header:
+            widths = [new.column_dimensions[get_column_letter(c)].width for c in page.columns]
+            new.row_dimensions[page.heading].height = _height(page.header, widths)
         if page.heading > _MOST_FROZEN:
             # A long note is folded away, to be opened with the + at its side.
             new.row_dimensions.group(1, page.heading - 1, hidden=True)
@@ -668,6 +704,15 @@ def _set_view(new: Any, page: _Page) -> None:
     for row, height in ((row, old.row_dimensions[row].height) for row in list(old.row_dimensions)):
         if height and row <= bottom:
             new.row_dimensions[row].height = height
+    letters = [get_column_letter(column) for column in page.columns]
+    sizes = new.column_dimensions
+    widths = [sizes[letter].width if letter in sizes else _USUAL_WIDTH for letter in letters]
+    wrapped = [
+        heading if old.cell(page.heading, column).alignment.wrap_text else ""
+        for column, heading in zip(page.columns, page.header, strict=True)
+    ]
+    if any(wrapped) and not old.row_dimensions[page.heading].height:
+        new.row_dimensions[page.heading].height = _height(wrapped, widths) + 2
     new.sheet_format = copy(old.sheet_format)
     view, own = new.sheet_view, old.sheet_view
     view.rightToLeft, view.showGridLines = own.rightToLeft, own.showGridLines
@@ -702,7 +747,7 @@ def _fill_list(
             styles.put(new.cell(4, column), value, level, middle=True)
         if last > first:
             new.merge_cells(start_row=4, end_row=4, start_column=first, end_column=last)
-    new.row_dimensions[4].height = 20
+    new.row_dimensions[1].height, new.row_dimensions[4].height = 24, 20
     for row, note in enumerate(notes, start=5):
         styles.put(new.cell(row, 1), note)
     heading = 6 + len(notes)
@@ -720,6 +765,15 @@ def _fill_list(
     new.page_setup.fitToHeight = 0
     new.sheet_properties.pageSetUpPr.fitToPage = True
     new.sheet_view.showGridLines = False
+
+
+def _height(texts: Iterable[Any], widths: Iterable[float]) -> float:
+    """Return the height of a row of wrapped texts: not all programs find it by themselves."""
+    lines = max(
+        (len(textwrap.wrap(str(text), max(int(width) - 2, 4))) or 1)
+        for text, width in zip(texts, widths, strict=False)
+    )
+    return 15.0 * min(max(lines, 1), 12)
 
 
 def _list_line(new: Any, row: int, line: _Line, styles: _Styles) -> None:
@@ -740,8 +794,9 @@ def _list_line(new: Any, row: int, line: _Line, styles: _Styles) -> None:
         linked = column == 3 and page is not None
         styles.put(
             new.cell(row, column), text, level if first else _PLAIN,
-            bold=first, wrap=not first, link=linked,
+            bold=first, wrap=not first, link=linked, ruled=True,
         )  # fmt: skip
+    new.row_dimensions[row].height = _height(texts, [width for _, width in _COLUMNS])
     if page is not None:
         place = line.places[0] if line.places else (page.heading, page.first_column)
         target = f"{get_column_letter(place[1])}{place[0]}"
