@@ -106,6 +106,17 @@ def test_without_known_headings_the_layout_decides():
     assert found.decimal_comma
 
 
+def test_rows_as_long_as_the_headings_count_more_than_many_columns():
+    found = read_delimited(b"a,b;c;d\n1,2\n3,4\n", "f", lambda text: False)
+    assert found.header == ["a", "b;c;d"]
+
+
+def test_a_value_is_no_heading_below_its_heading():
+    """Also where `suvmax 9` would be a spelling of suvmax."""
+    found = read_delimited(b"suvmax,,x\n9,1,2\n", "f", lambda text: text.startswith("suvmax"))
+    assert (found.header, found.rows) == (["suvmax", "", "x"], [["9", "1", "2"]])
+
+
 def test_without_known_headings_a_title_is_none():
     table = b"Cohort,,\na,b,c\n1,,\n1,2,\n"
     found = read_delimited(table, "f", lambda text: False)

@@ -42,6 +42,7 @@ NOON = dt.datetime(2026, 3, 31, 12, 30)
         (pa.array([dt.datetime(2026, 3, 31), NOON]), ["2026-03-31", "2026-03-31T12:30:00"]),
         (pa.array([1774960200_000000001], pa.timestamp("ns")), ["2026-03-31T12:30:00"]),
         (pa.array([NOON], pa.timestamp("s", "UTC")), ["2026-03-31T12:30:00+00:00"]),
+        (pa.array([NOON + dt.timedelta(milliseconds=999)]), ["2026-03-31T12:30:01"]),
         (pa.array([dt.time(9, 5)]), ["09:05"]),
         (pa.array(["lung", None, "lung"]).dictionary_encode(), ["lung", "", "lung"]),
         (pa.nulls(2), ["", ""]),

@@ -96,7 +96,7 @@ def test_a_file_that_ends_the_process_of_its_reader(tmp_path):
     record = b"\x04\x00\x00\x00\x01\x00\x00\x00"
     place = data.index(record) + len(record)
     error = refused(tmp_path, data[:place] + b"\x02\x00\xa8\x00" + data[place + 4 :])
-    assert (error.rule, "damaged" in error.value) == ("broken_spss", True)
+    assert (error.rule, "the reader broke down" in error.value) == ("broken_spss", True)
 
 
 def test_text_in_another_encoding_than_the_file_says(tmp_path):

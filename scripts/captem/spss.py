@@ -137,7 +137,7 @@ def _text(value: Any, kind: str) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, str):
-        return value.rstrip()
+        return str(value)
     try:
         if _MOMENT.match(kind):
             return moment_text(_DAY_ZERO + timedelta(seconds=float(value)))
@@ -153,8 +153,7 @@ def _declared(ranges: Missing, values: list[Any], texts: list[str]) -> frozenset
 
     def within(value: Any, low: Any, high: Any) -> bool:
         if isinstance(value, str):
-            # The ends come without the blanks that pad a text.
-            return str(low).rstrip() <= value.rstrip() <= str(high).rstrip()
+            return str(low).rstrip() <= value <= str(high).rstrip()
         return float(low) <= value <= float(high)
 
     return frozenset(
