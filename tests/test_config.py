@@ -6,10 +6,12 @@ import datetime as dt
 
 import pytest
 from captem.config import resolve
+from captem.cross_checks import CHECKS, SUV_TOLERANCE
 from captem.errors import CaptemError
 from studies import schema
 
 SOURCE = {"name": "ward", "patients": "patients.csv"}
+REDCAP = {"url": "https://redcap.example.org/api/", "token_env": "TOKEN"}
 SMALLEST = {"study": "mine", "cut": "2026-01-31", "sources": [SOURCE]}
 
 
@@ -27,6 +29,19 @@ def test_a_date_that_yaml_made_is_text_again():
     assert settings["cut"] == "2026-01-31"
 
 
+def test_the_checks_of_the_schema_are_those_of_the_code():
+    assert resolve(SMALLEST, schema())["checks"] == {
+        name: check.level for name, check in CHECKS.items()
+    }
+    assert resolve(SMALLEST, schema())["suv_tolerance"] == SUV_TOLERANCE
+
+
+def test_a_bare_off_is_off():
+    """YAML makes false of it."""
+    settings = resolve(SMALLEST | {"checks": {"tracer_changed": False}}, schema())
+    assert settings["checks"]["tracer_changed"] == "off"
+
+
 def test_the_order_of_keys_does_not_matter():
     reverse = dict(reversed(list(SMALLEST.items())))
     assert list(resolve(reverse, schema())) == list(resolve(SMALLEST, schema()))
@@ -40,7 +55,14 @@ def test_the_order_of_keys_does_not_matter():
         ({"criterion": {"threshold": 5}}, "criterion.threshold"),
         ({"criterion": {"threshold": "3"}}, "criterion.threshold"),
         ({"sources": []}, "sources"),
-        ({"sources": [{"name": "ward"}]}, "missing key in sources.0: 'patients'"),
+        ({"sources": [{"name": "ward"}]}, "ward needs patients (a file) or redcap"),
+        ({"sources": [SOURCE | {"redcap": REDCAP}]}, "not both"),
+        ({"sources": [{"name": "w", "redcap": REDCAP, "lesions": "l.csv"}]}, "remove lesions"),
+        ({"sources": [{"name": "w", "redcap": REDCAP | {"token": "x"}}]}, "did you mean"),
+        ({"checks": {"tracer_changed": "warn"}}, "did you mean 'warning'?"),
+        ({"checks": {"tracer": "off"}}, "did you mean 'tracer_changed'?"),
+        ({"suv_tolerance": -1}, "suv_tolerance"),
+        ({"patient_ids": "hide"}, "patient_ids"),
         ({"sources": [SOURCE, SOURCE]}, "'ward' stands twice"),
         ({"sources": [SOURCE | {"name": "all"}]}, "'all' is taken"),
         ({"sources": [SOURCE | {"patient": "x"}]}, "did you mean 'patients'?"),

@@ -98,7 +98,8 @@ def _scores_against_suv(frame: pd.DataFrame, tolerance: float) -> Iterator[Findi
         spleen = _numbers(frame, f"spleen_suv_{time}")
         most = np.select([suv < liver * (1 - share), suv < spleen * (1 - share)], [2, 3], 4)
         least = np.select([suv > spleen * (1 + share), suv > liver * (1 + share)], [4, 3], 0)
-        for i in _places((low > most) | (high < least)):
+        measured = suv.notna() & (liver.notna() | spleen.notna()) & high.le(4)
+        for i in _places(measured & ((low > most) | (high < least))):
             organs = [
                 f"{name} {value:g}"
                 for name, value in (("liver", liver.iloc[i]), ("spleen", spleen.iloc[i]))
@@ -252,7 +253,7 @@ def found(
     """
     organs = [name for name in patients if re.match(r"(liver|spleen)_suv_", name)]
     unique = patients.drop_duplicates("patient_id").set_index("patient_id")[organs]
-    with_organs = marks.join(unique, on="patient_id", rsuffix="_of_patient")
+    with_organs = marks.join(unique, on="patient_id")
     problems = []
     for name, check in CHECKS.items():
         level = levels.get(name, check.level)

@@ -87,7 +87,7 @@ def count(
     per_patient = marks["patient_id"].value_counts()
 
     def line(step: str, words: str, chosen: pd.Series) -> tuple[str, str, int, int]:
-        return step, words, len(chosen), int(chosen.map(per_patient).fillna(0).sum())
+        return step, words, len(chosen), int(chosen.map(per_patient).astype(float).sum())
 
     followed = included["follow_up_pet"].astype(int) + included["several_follow_up_pets"]
     words = {**_FOLLOW_UPS, 2: f"several follow-up PETs, {_CHOSEN[follow_up]} taken"}

@@ -307,16 +307,17 @@ def _aligned(
     for column in used:
         if len(columns) == len(wanted):
             break
-        heading, cell = wanted[len(columns)], text(row, column)
-        if heading and cell:
-            fits = cell in heading or heading in cell
+        heading, shown = wanted[len(columns)], text(row, column)
+        own = _plain(old.cell(row, column).value)
+        if heading and shown:
+            fits = shown in heading or heading in shown
         elif heading:
             fits = text(row - 1, column) == heading
         else:
-            fits = not cell and any(_plain(old.cell(number, column).value) for number in numbers)
+            fits = not own and any(_plain(old.cell(number, column).value) for number in numbers)
         if fits:
             columns.append(column)
-        elif cell:
+        elif own:
             return None
     return columns if len(columns) == len(wanted) else None
 

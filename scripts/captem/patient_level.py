@@ -22,6 +22,8 @@ def from_lesions(
     the score of one lesion with the SUVmax of another.
     """
     patients = with_columns(patients, [*criterion.SCORES, *SUV])
+    if marks.empty:
+        return patients, [], []
     marks = with_columns(marks, [*criterion.SCORES, *SUV])
     scored = lesions.matched(marks, criterion.SCORES)
     measured = lesions.matched(marks, SUV)

@@ -248,14 +248,17 @@ def _meaning(part: Part, heading: str) -> Meaning | None:
     found = headings.meaning(heading, part.table)
     if found is None and heading in part.cells.labels:
         found = headings.meaning(part.cells.labels[heading], part.table)
+    if found is not None and found.name in LAYOUT:
+        return found
     clear = identity.identifies(heading, mapped=found is not None and found.name == "patient_id")
     return None if clear else found
 
 
 def _rank(heading: str, found: Meaning, table: str) -> int:
-    """Return 0 for captem's own name, 1 for the same words, 2 for a synonym."""
+    """Return 0 for a name of captem's own or of REDCap's, 1 for the same words, 2 for a synonym."""
     name = _canonical(found, table)
-    if heading == name:
+    # The forms that captem writes for REDCap have one name a project: lesion_suvmax.
+    if heading in (name, f"lesion_{name}", f"redcap_repeat_{name}", f"redcap_{name}_name"):
         return 0
     return 1 if headings.plain(heading) == headings.plain(name) else 2
 
@@ -515,8 +518,9 @@ def _explain(
 
 
 def _array(values: list[Any], kind: str, codes: np.ndarray) -> Any:
-    if not len(values):
-        return pd.Series(values, dtype="Int64" if kind in ("score", "count") else object)
+    if not values:
+        dtype = {"score": "Int64", "count": "Int64", "percent": float, "number": float}
+        return pd.Series(values, dtype=dtype.get(kind, object))
     if kind in ("score", "count"):
         return pd.array(values, dtype="Int64").take(codes)
     if kind in ("percent", "number"):
