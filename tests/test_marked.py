@@ -266,11 +266,13 @@ def test_two_sheets_of_one_workbook_are_told_apart():
     problems = [
         fault(file="c.xlsx", sheet="Lesions", row="2", column="patient_id"),
         fault(file="c.xlsx", row="2", column="lesion_id"),
+        fault(file="c.xlsx", column="lesion_id", rule="repeated_heading"),
     ]
     sheets = [Sheet(cohort(), frozenset({"Name"}), None), Sheet(lesions, frozenset(), None)]
     copy = opened(marked_copy(sheets, problems, NONE, saved(book)))
     assert copy.sheetnames == ["captem problems", "Cohort 2024", "Lesions"]
     assert [colour(cell) for cell in copy["Lesions"][2]] == [RED, RED]
+    assert [colour(cell) for cell in copy["Lesions"][1]] == [None, RED]
     assert not any(cell.comment for cell in copy["Cohort 2024"]["A"])
 
 
@@ -300,6 +302,18 @@ def test_columns_that_are_empty_and_headings_of_two_rows():
     assert not leaks(data, "Smith", "Jones")
 
 
+def test_a_group_over_a_column_without_a_heading_of_its_own():
+    book = Workbook()
+    sheet = book.active
+    sheet.append(["patient_id", "Krenning score", None, "Sex"])
+    sheet.merge_cells("B1:C1")
+    sheet.append(["A", 5, 7, "f"])
+    header = ["patient_id", "Krenning score", "", "Sex"]
+    read = table([["A", "5", "7", "f"]], header, sheet="Sheet")
+    copy = opened(marked_copy([Sheet(read, frozenset(), None)], [], NONE, saved(book)))["Sheet"]
+    assert [cell.value for cell in copy[2]] == ["A", 5, None, "f"]
+
+
 def test_a_sheet_whose_headings_are_not_those_read_is_made_of_its_cells():
     book = user_workbook()
     book.active["B4"], book.active["C4"] = "krenning_pre", "Name"
@@ -308,6 +322,26 @@ def test_a_sheet_whose_headings_are_not_those_read_is_made_of_its_cells():
     assert [cell.value for cell in sheet[5]] == ["A", None, "5", "3"]
     assert colour(sheet["C5"]) == RED
     assert not leaks(data, "Smith", "Jones")
+
+
+def test_a_sheet_with_a_heading_that_was_not_read_is_made_of_its_cells():
+    book = Workbook()
+    book.active.append(["patient_id", "SECRET", "krenning_pre"])
+    book.active.append(["A", "Smith", 5])
+    read = table([["A", "5"]], ["patient_id", "krenning_pre"], sheet="Sheet")
+    data = marked_copy([Sheet(read, frozenset(), None)], [], NONE, saved(book))
+    assert [cell.value for cell in opened(data)["Sheet"][2]] == ["A", "5"]
+    assert not leaks(data, "Smith", "SECRET")
+
+
+def test_the_code_of_a_patient_is_marked_under_its_own_heading():
+    header = ["Sex", "Code", "krenning_pre", "krenning_post"]
+    rows = [["F", "KIM-1", "1", "2"]]
+    sheet = Sheet(table(rows, header), frozenset(), ("Code", {"KIM-1": "h1"}))
+    problems = [fault(row="2", column="patient_id", value="KIM-1", rule="duplicate_patient")]
+    data = marked_copy([sheet], problems, NONE, None)
+    assert colour(opened(data)["p"]["B2"]) == RED
+    assert leaks(data, "KIM-1") == []
 
 
 def test_a_source_without_a_row_of_headings_keeps_all_its_rows():
@@ -414,10 +448,15 @@ def test_patients_above_the_headings_do_not_come_along_as_a_title():
     for row in rows:
         sheet.append(row)
     read = table([["A", "Smith", "5", "3"]], first=4, file="c.xlsx", sheet="s")
-    problems = [fault(file="c.xlsx", sheet="s", row="1", rule="rows_above_headings")]
+    problems = [
+        fault(file="c.xlsx", sheet="s", row="1", rule="rows_above_headings"),
+        fault(file="c.xlsx", sheet="s", row="2", column="krenning_pre"),
+    ]
     data = marked_copy([Sheet(read, frozenset({"Name"}), None)], problems, NONE, saved(book))
     assert leaks(data, "Secret", "Meyer", "Smith") == []
-    assert [colour(cell) for cell in opened(data)["s"][1]] == [RED] * 4
+    copy = opened(data)["s"]
+    assert [colour(cell) for cell in copy[1]] == [RED] * 4
+    assert [cell.value for cell in copy[2]] == [None] * 4
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-2", "@SUM(A1)", '=HYPERLINK("http://x","y")'])
@@ -440,6 +479,8 @@ def test_a_text_is_never_a_formula(text):
     data = marked_copy([Sheet(read, frozenset(), None)], [], NONE, saved(book))
     assert not any(b"<f>" in part for part in parts(data).values())
     assert opened(data)["Sheet"]["B2"].value == text
+    assert opened(data)["Sheet"]["B2"].quotePrefix
+    assert not opened(data)["Sheet"]["A2"].quotePrefix
 
 
 # Sizes, odd content, sameness
