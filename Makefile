@@ -1,23 +1,43 @@
 # make            run the example study, to results/example/summary.html
 # make test       run the tests
-# make STUDY=my_study.yaml    run your own study
+# make study SHEET=my_cohort.xlsx    write the config of your own study, my_cohort.yaml, from its sheet
+# make check STUDY=my_cohort.yaml    only read and check its tables
+# make STUDY=my_cohort.yaml          run it
 SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= 2
 STUDY ?=
+SHEET ?=
+LESIONS ?=
+DICTIONARY ?=
+OPTIONS ?=
 BIN := .venv/bin
 READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run test checks format bench lock clean
+.PHONY: run study check test checks format bench lock clean
 
 run: $(READY)
-ifneq ($(STUDY),)
-	@test -f "$(STUDY)" || { echo "There is no file $(STUDY) in $$PWD." \
-	  "Name the config of your study: make STUDY=my_study.yaml"; exit 1; }
-endif
+	$(study-is-there)
 	$(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
+
+# Besides the sheet, where you have them: LESIONS=my_lesions.xlsx, DICTIONARY=my_dictionary.csv, and
+# OPTIONS= for whatever `.venv/bin/python scripts/propose_study.py --help` lists.
+study: $(READY)
+	@test -n "$(SHEET)" || { echo "Name your table: make study SHEET=my_cohort.xlsx"; exit 1; }
+	@$(BIN)/python scripts/propose_study.py "$(SHEET)" $(if $(LESIONS),--lesions "$(LESIONS)") \
+	  $(if $(DICTIONARY),--dictionary "$(DICTIONARY)") $(OPTIONS)
+
+# A target stands before --configfile, which takes everything behind it for a file.
+check: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) check $(if $(STUDY),--configfile $(STUDY))
+
+define study-is-there
+@test -z "$(STUDY)" || test -f "$(STUDY)" || { echo "There is no file $(STUDY) in $$PWD." \
+  "Name the config of your study: make STUDY=my_study.yaml"; exit 1; }
+endef
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup

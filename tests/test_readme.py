@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import textwrap
+from pathlib import Path
 
 import numpy as np
+import openpyxl
+import propose_study
 import pytest
 import yaml
 from captem.config import resolve
@@ -40,19 +44,40 @@ def test_links_lead_to_files(name):
     assert (ROOT / name).exists()
 
 
-def test_the_first_study_of_the_readme_is_read(tmp_path):
-    """The table and the config that the README shows, as they stand there."""
-    blocks = re.findall(r"((?:^ {7}.*\n)+)", README, re.MULTILINE)
-    table, config = (textwrap.dedent(block) for block in blocks[:2])
-    settings = resolve(yaml.safe_load(config), schema())
-    (tmp_path / "my_patients.csv").write_text(table, encoding="utf-8")
-    settings["sources"][0]["patients"] = str(tmp_path / "my_patients.csv")
+@pytest.mark.parametrize("way", ["by the command", "by hand"])
+def test_the_first_study_of_the_readme_is_read(tmp_path, monkeypatch, way):
+    """The sheet as it stands there, by `make study` and by the config of config/README.md."""
+    table = textwrap.dedent(re.findall(r"((?:^ {7}.*\n)+)", README, re.MULTILINE)[0])
+    rows = list(csv.reader(table.splitlines()))
+    (sheet,) = set(re.findall(r"make study SHEET=(\S+)`", README))
+    monkeypatch.chdir(tmp_path)
+    if way == "by the command":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(sheet)
+        assert propose_study.main([sheet]) == 0
+        (config,) = set(re.findall(r"make STUDY=(my_\S+)`", README))
+        settings = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+        assert f"`results/{settings['study']}/summary.html`" in README
+    else:
+        manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+        settings = yaml.safe_load(re.findall(r"((?:^ {4}.*\n)+)", manual, re.MULTILINE)[0])
+        Path(settings["sources"][0]["patients"]).write_text(table, encoding="utf-8")
+    settings = resolve(settings, schema())
+    assert set(settings["sources"][0]["columns"].values()) == set(rows[0])
     found = analysed(settings)
     assert found.cohort.problems == []
     patient = found.patients.iloc[0]
     assert (patient["mib1_low"], patient["mib1_high"]) == (7, 8)
     assert patient["captem_cycles"] == 6
     assert found.changes.loc[0, "direction"] == "up"
+
+
+def test_every_make_target_of_the_readme_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", README, re.MULTILINE))
+    assert {"study", "check"} <= named <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
 
 
 def test_the_readme_fits_two_screens():

@@ -223,6 +223,9 @@ def _can_be_written(part: Part, parts: Sequence[Part], name: str, place: int, un
     heading = part.cells.header[place]
     if heading != heading.strip() or name not in _known(part.table):
         return False
+    if name != "patient_id" and identifies(heading, mapped=True):
+        # Such as redcap_event_name: known as it is, refused where the config names it.
+        return False
     if name not in LAYOUT and headings.unit_of(heading) != unit:
         return False
     for other in parts:
