@@ -89,7 +89,6 @@ def ingest(
         marks = marks[marks["patient_id"].isin(kept["patient_id"])]
     derived, notes, derivations = patient_level.from_lesions(kept, marks, rule)
     problems += notes
-    repairs += derivations
     everyone = pd.concat([derived, patients[reasons.ne("")]]).sort_index()
     scans = marks.groupby("patient_id")["_follow_ups"].max()
     seen = everyone["patient_id"].map(scans).fillna(0)
@@ -100,7 +99,7 @@ def ingest(
         patients=_canonical(derived, "patients"),
         lesions=_canonical(marks, "lesions"),
         problems=problems,
-        repairs=pd.DataFrame(repairs, columns=list(REPAIR_COLUMNS)),
+        repairs=_repair_frame(repairs, derivations),
         flow=flow.count(table, counts, marks, follow_up),
         eligibility=table,
         sources=_source_frame(parts),
@@ -150,10 +149,9 @@ class _Headings:
             (part.cells.file, part.cells.sheet, part.table): part for part in parts if part.cells
         }
 
-    def of(self, row: pd.Series, name: str) -> str:
-        """Return the heading under which the file of a row has an input column."""
-        table = "lesions" if "lesion_id" in row.index else "patients"
-        part = self._parts.get((row["_file"], row["_sheet"], table))
+    def of(self, table: str, file: str, sheet: str, name: str) -> str:
+        """Return the heading under which a file has an input column."""
+        part = self._parts.get((file, sheet, table))
         return part.heading(name) if part else name
 
 
@@ -174,6 +172,13 @@ def _reasons(frame: pd.DataFrame, problems: Sequence[Problem], on_problem: str) 
         found = pd.Series([bad.get(place, "") for place in places], index=frame.index, dtype=object)
         reasons = reasons.mask(found.ne(""), found)
     return reasons
+
+
+def _repair_frame(repairs: list[dict], derivations: pd.DataFrame) -> pd.DataFrame:
+    read = pd.DataFrame(repairs, columns=list(REPAIR_COLUMNS), dtype=object)
+    if derivations.empty:
+        return read
+    return pd.concat([read, derivations], ignore_index=True)
 
 
 def _canonical(frame: pd.DataFrame, table: str) -> pd.DataFrame:

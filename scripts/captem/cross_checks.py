@@ -44,21 +44,27 @@ class Check:
     table: str = "patients"
 
 
-def _texts(frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column, missing where the table has none."""
-    if name in frame:
-        return frame[name]
-    return pd.Series(None, index=frame.index, dtype=object)
+def _texts(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of texts, None where a cell or the column is missing."""
+    if name not in frame:
+        return np.full(len(frame), None, dtype=object)
+    texts = frame[name].to_numpy(dtype=object, copy=True)
+    texts[pd.isna(texts)] = None
+    return texts
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> pd.Series:
-    if name in frame:
-        return frame[name].astype(float)
-    return pd.Series(np.nan, index=frame.index)
+def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(dtype=float, na_value=np.nan)
 
 
-def _places(mask: pd.Series) -> list[int]:
-    return [int(i) for i in np.flatnonzero(mask.fillna(False).to_numpy(dtype=bool))]
+def _both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.array([a is not None and b is not None for a, b in zip(first, second, strict=True)])
+
+
+def _places(mask: np.ndarray) -> list[int]:
+    return [int(i) for i in np.flatnonzero(mask)]
 
 
 def _later(first: str, second: str, strictly: bool) -> Callable:
@@ -66,11 +72,9 @@ def _later(first: str, second: str, strictly: bool) -> Callable:
 
     def finds(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
         early, late = _texts(frame, first), _texts(frame, second)
-        both = early.notna() & late.notna()
-        early, late = early.where(both, ""), late.where(both, "")
-        wrong = both & (late <= early if strictly else late < early)
-        for i in _places(wrong):
-            yield Finding(i, second, late.iloc[i], f"a day after {first}, {early.iloc[i]}")
+        for i in _places(_both(early, late)):
+            if late[i] < early[i] or (strictly and late[i] == early[i]):
+                yield Finding(i, second, late[i], f"a day after {first}, {early[i]}")
 
     return finds
 
@@ -80,9 +84,9 @@ def _cycles_without_dates(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
     if not dates:
         return
     cycles = _numbers(frame, "captem_cycles")
-    for i in _places(cycles.gt(0) & frame[dates].isna().all(axis=1)):
+    for i in _places((cycles > 0) & frame[dates].isna().all(axis=1).to_numpy()):
         yield Finding(
-            i, "captem_cycles", notation.written(cycles.iloc[i], cycles.iloc[i]),
+            i, "captem_cycles", notation.written(cycles[i], cycles[i]),
             "captem_start and captem_end of a patient who had cycles",
         )  # fmt: skip
 
@@ -98,17 +102,17 @@ def _scores_against_suv(frame: pd.DataFrame, tolerance: float) -> Iterator[Findi
         spleen = _numbers(frame, f"spleen_suv_{time}")
         most = np.select([suv < liver * (1 - share), suv < spleen * (1 - share)], [2, 3], 4)
         least = np.select([suv > spleen * (1 + share), suv > liver * (1 + share)], [4, 3], 0)
-        measured = suv.notna() & (liver.notna() | spleen.notna()) & high.le(4)
-        for i in _places(measured & ((low > most) | (high < least))):
+        known = ~np.isnan(suv) & ~(np.isnan(liver) & np.isnan(spleen)) & (high <= 4)
+        for i in _places(known & ((low > most) | (high < least))):
             organs = [
                 f"{name} {value:g}"
-                for name, value in (("liver", liver.iloc[i]), ("spleen", spleen.iloc[i]))
+                for name, value in (("liver", liver[i]), ("spleen", spleen[i]))
                 if not np.isnan(value)
             ]
             yield Finding(
-                i, f"krenning_{time}", notation.written(low.iloc[i], high.iloc[i]),
-                f"what SUVmax {suv.iloc[i]:g} with {' and '.join(organs)} gives: "
-                + (f"at most {most[i]}" if low.iloc[i] > most[i] else f"at least {least[i]}"),
+                i, f"krenning_{time}", notation.written(low[i], high[i]),
+                f"what SUVmax {suv[i]:g} with {' and '.join(organs)} gives: "
+                + (f"at most {most[i]}" if low[i] > most[i] else f"at least {least[i]}"),
             )  # fmt: skip
 
 
@@ -118,40 +122,46 @@ _GRADE = re.compile(r"\b(?:net\s*)?(?:g|grade|grad)?\s*([1-3]|i{1,3})\b", re.IGN
 def _grade_against_mib1(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
     """G1 below 3 %, G2 3 to 20 %, G3 above 20 %; mitoses may raise a grade, nothing lowers it."""
     low, high = _numbers(frame, "mib1_low"), _numbers(frame, "mib1_high")
-    mitoses = _texts(frame, "mitoses")
-    for i in _places(_texts(frame, "who_grade").notna() & low.notna()):
-        text = str(frame["who_grade"].iloc[i])
-        found = _GRADE.search(text)
-        if found is None:
-            continue
-        said = found.group(1).lower()
-        grade = int(said) if said.isdigit() else len(said)
-        least, most = (
-            1 if end < 3 else 2 if end <= 20 else 3 for end in (low.iloc[i], high.iloc[i])
-        )
-        if grade < least or (grade > most and not isinstance(mitoses.iloc[i], str)):
-            index = notation.written(low.iloc[i], high.iloc[i])
-            yield Finding(
-                i, "who_grade", text,
-                f"G{least}{f' to G{most}' if most > least else ''}, from MIB1 {index} %"
-                + (", where mitoses give no higher one" if grade > most else ""),
-            )  # fmt: skip
+    texts, mitoses = _texts(frame, "who_grade"), _texts(frame, "mitoses")
+    named = {text: _grade(text) for text in dict.fromkeys(texts) if text is not None}
+    grades = np.array([named.get(text, np.nan) for text in texts], dtype=float)
+    least, most = (np.select([end < 3, end <= 20], [1, 2], 3) for end in (low, high))
+    unraised = np.array([text is None for text in mitoses], dtype=bool)
+    odd = (grades < least) | ((grades > most) & unraised)
+    for i in _places(~np.isnan(low) & odd):
+        yield Finding(
+            i, "who_grade", texts[i],
+            f"G{least[i]}{f' to G{most[i]}' if most[i] > least[i] else ''}, from MIB1 "
+            f"{notation.written(low[i], high[i])} %"
+            + (", where mitoses give no higher one" if grades[i] > most[i] else ""),
+        )  # fmt: skip
+
+
+def _grade(text: str) -> float:
+    """Return the WHO grade that a text names, or nan."""
+    found = _GRADE.search(text)
+    if found is None:
+        return np.nan
+    said = found.group(1).lower()
+    return int(said) if said.isdigit() else len(said)
 
 
 def _suvmax_without_tumour(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
     state = _texts(frame, "lesion_status_post")
-    absent = state.isin(["resolved", "not_assessable"]) & _numbers(frame, "suvmax_post").notna()
-    new = state.eq("new") & _numbers(frame, "suvmax_pre").notna()
-    for i in _places(absent):
+    before, after = _numbers(frame, "suvmax_pre"), _numbers(frame, "suvmax_post")
+    for i in _places(np.isin(state.astype(str), _NOT_THERE) & ~np.isnan(after)):
         yield Finding(
-            i, "suvmax_post", f"{frame['suvmax_post'].iloc[i]:g}",
-            f"no SUVmax at follow-up of a lesion that is {state.iloc[i].replace('_', ' ')}",
+            i, "suvmax_post", f"{after[i]:g}",
+            f"no SUVmax at follow-up of a lesion that is {state[i].replace('_', ' ')}",
         )  # fmt: skip
-    for i in _places(new):
+    for i in _places((state == "new") & ~np.isnan(before)):
         yield Finding(
-            i, "suvmax_pre", f"{frame['suvmax_pre'].iloc[i]:g}",
+            i, "suvmax_pre", f"{before[i]:g}",
             "no SUVmax at baseline of a lesion that is new at follow-up",
         )  # fmt: skip
+
+
+_NOT_THERE = ("resolved", "not_assessable")
 
 
 def _changed(name: str) -> Callable:
@@ -159,12 +169,10 @@ def _changed(name: str) -> Callable:
 
     def finds(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
         before, after = _texts(frame, f"{name}_pre"), _texts(frame, f"{name}_post")
-        both = before.notna() & after.notna()
-        bare = [column.where(both, "").astype(str).map(_bare) for column in (before, after)]
-        for i in _places(both & bare[0].ne(bare[1])):
-            yield Finding(
-                i, f"{name}_post", str(after.iloc[i]), f"as at baseline: {before.iloc[i]}"
-            )
+        bare = {text: _bare(text) for text in {*before, *after} if text is not None}
+        for i in _places(_both(before, after)):
+            if bare[before[i]] != bare[after[i]]:
+                yield Finding(i, f"{name}_post", after[i], f"as at baseline: {before[i]}")
 
     return finds
 
@@ -177,18 +185,14 @@ _NO_THERAPY = frozenset({"none", "no", "nil", "keine", "nein", "0"})
 
 
 def _therapy_between(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
-    therapy = _texts(frame, "interval_therapy")
-    given = therapy.notna() & ~therapy.astype(str).str.strip().str.lower().isin(_NO_THERAPY)
-    for i in _places(given):
-        yield Finding(
-            i, "interval_therapy", str(therapy.iloc[i]), "none: CAPTEM alone between the scans"
-        )
+    for i, text in enumerate(_texts(frame, "interval_therapy")):
+        if text is not None and text.strip().lower() not in _NO_THERAPY:
+            yield Finding(i, "interval_therapy", text, "none: CAPTEM alone between the scans")
     prrt, scan = _texts(frame, "prrt_after_date"), _texts(frame, "pet_date_post")
-    both = prrt.notna() & scan.notna()
-    for i in _places(both & (prrt.where(both, "") < scan.where(both, ""))):
-        yield Finding(
-            i, "prrt_after_date", prrt.iloc[i], f"a day after the follow-up PET, {scan.iloc[i]}"
-        )
+    for i in _places(_both(prrt, scan)):
+        if prrt[i] < scan[i]:
+            allowed = f"a day after the follow-up PET, {scan[i]}"
+            yield Finding(i, "prrt_after_date", prrt[i], allowed)
 
 
 _CORRECT = "correct the one that is wrong"
@@ -235,12 +239,15 @@ CHECKS: dict[str, Check] = {
 }  # fmt: skip
 
 
+_BOOK = ("_file", "_sheet", "_row", "_row_post")
+
+
 def found(
     patients: pd.DataFrame,
     marks: pd.DataFrame,
     levels: Mapping[str, str],
     tolerance: float,
-    heading: Callable[[pd.Series, str], str],
+    heading: Callable[[str, str, str, str], str],
 ) -> list[Problem]:
     """Return what the checks find, each with the severity that the config gives it.
 
@@ -249,7 +256,7 @@ def found(
     patients, marks : the canonical tables with captem's bookkeeping columns.
     levels : severity by name of the check, where the config changes it.
     tolerance : how far (percent) an SUV may be from an organ's before a score contradicts it.
-    heading : gives the file's own heading of a column, for a row.
+    heading : gives the file's own heading of a column, for table, file, sheet and column.
     """
     organs = [name for name in patients if re.match(r"(liver|spleen)_suv_", name)]
     unique = patients.drop_duplicates("patient_id").set_index("patient_id")[organs]
@@ -260,13 +267,15 @@ def found(
         if level == OFF:
             continue
         frame = patients if check.table == "patients" else with_organs
+        book = {name: frame[name].to_numpy() for name in (*_BOOK, "patient_id")}
         for finding in check.finds(frame, tolerance):
-            row = frame.iloc[finding.row]
+            i = finding.row
             place = "_row_post" if "_post" in finding.column else "_row"
+            where = book["_file"][i], book["_sheet"][i]
             problems.append(
                 Problem(
-                    level, name, row["_file"], row["_sheet"], str(row[place]),
-                    str(row["patient_id"] or ""), heading(row, finding.column), finding.value,
+                    level, name, *where, str(book[place][i]), str(book["patient_id"][i] or ""),
+                    heading(check.table, *where, finding.column), finding.value,
                     finding.allowed, check.mend,
                 )
             )  # fmt: skip

@@ -191,7 +191,7 @@ def _read(body: str, delimiter: str, skipped: int, is_heading: IsHeading) -> _Re
     try:
         for cells in reader:
             number += 1
-            if any(cell.strip() for cell in cells):
+            if any(map(str.strip, cells)):
                 rows.append(cells)
                 numbers.append(number)
     except csv.Error as error:
@@ -243,8 +243,10 @@ def _table(
     numbers: list[int] = []
     ragged: list[tuple[int, int]] = []
     for number, cells in zip(reading.numbers[reading.found.place + 1 :], rows, strict=True):
-        beyond = any(cell.strip() for cell in cells[len(header) :])
-        if len(cells) not in widths or beyond:
+        if len(cells) == len(header):
+            kept.append(cells)
+            numbers.append(number)
+        elif len(cells) not in widths or any(map(str.strip, cells[len(header) :])):
             ragged.append((number, len(cells)))
         else:
             kept.append(cells[: len(header)] + [""] * (len(header) - len(cells)))

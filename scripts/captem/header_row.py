@@ -118,6 +118,8 @@ def without_empty_columns(
         for place, heading in enumerate(header)
         if heading or any(row[place].strip() for row in rows)
     ]
+    if len(kept) == len(header):
+        return header, rows, kept
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows], kept
 
 

@@ -272,7 +272,7 @@ def printable(cell: str) -> str:
     >>> printable(" lung\\x0bleft ")
     'lung left'
     """
-    return _CONTROL.sub(" ", cell).strip()
+    return cell.strip() if cell.isprintable() else _CONTROL.sub(" ", cell).strip()
 
 
 def _spelling(cell: str) -> str:

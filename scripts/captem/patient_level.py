@@ -14,7 +14,7 @@ SUV = PAIRS[1]
 
 def from_lesions(
     patients: pd.DataFrame, marks: pd.DataFrame, rule: str
-) -> tuple[pd.DataFrame, list[Problem], list[dict[str, str]]]:
+) -> tuple[pd.DataFrame, list[Problem], pd.DataFrame]:
     """Fill in a patient's scores and SUVmax from the matched lesions where the sheet has none.
 
     The value given for a patient is kept; where the lesions exclude it, a warning says so.
@@ -23,7 +23,7 @@ def from_lesions(
     """
     patients = with_columns(patients, [*criterion.SCORES, *SUV])
     if marks.empty:
-        return patients, [], []
+        return patients, [], pd.DataFrame()
     marks = with_columns(marks, [*criterion.SCORES, *SUV])
     scored = lesions.matched(marks, criterion.SCORES)
     measured = lesions.matched(marks, SUV)
@@ -43,7 +43,7 @@ def from_lesions(
         )
         for row in patients[patients["patient_id"].isin(apart)].to_dict("records")
     ]  # fmt: skip
-    repairs: list[dict[str, str]] = []
+    repairs: list[pd.DataFrame] = []
     for shared, names in ((scored, PAIRS[0]), (fit, PAIRS[1])):
         halves, warnings = _halves_that_differ(patients, shared, names, rule)
         problems += warnings
@@ -57,16 +57,29 @@ def from_lesions(
             for end in _ends(name):
                 found = patients.loc[wanted, "patient_id"].map(ranked[end])
                 patients.loc[wanted, end] = found.astype(patients[end].dtype)
-            repairs += [
-                {
-                    "file": row["_file"], "sheet": row["_sheet"], "row": str(row["_row"]),
-                    "patient_id": row["patient_id"], "column": name, "written": "",
-                    "read": notation.written(row[_ends(name)[0]], row[_ends(name)[-1]]),
-                    "rule": f"from_lesions_{rule}",
-                }
-                for row in patients[wanted].to_dict("records")
-            ]  # fmt: skip
-    return patients, problems, repairs
+            repairs.append(_derived(patients[wanted], name, rule))
+    return patients, problems, pd.concat(repairs)
+
+
+def _derived(patients: pd.DataFrame, name: str, rule: str) -> pd.DataFrame:
+    """Return the repairs that say which values came from the lesions."""
+    ends = [patients[end].astype(float) for end in (_ends(name)[0], _ends(name)[-1])]
+    return pd.DataFrame(
+        {
+            "file": patients["_file"], "sheet": patients["_sheet"],
+            "row": patients["_row"].astype(str), "patient_id": patients["patient_id"],
+            "column": name, "written": "",
+            "read": _printed(*ends),
+            "rule": f"from_lesions_{rule}",
+        },
+        dtype=object,
+    )  # fmt: skip
+
+
+def _printed(lows: pd.Series, highs: pd.Series) -> list[str]:
+    pairs = list(zip(lows, highs, strict=True))
+    said = {pair: notation.written(*pair) for pair in dict.fromkeys(pairs)}
+    return [said[pair] for pair in pairs]
 
 
 def _ends(name: str) -> tuple[str, ...]:
@@ -86,11 +99,11 @@ def _halves_that_differ(
     for name, other in (names, names[::-1]):
         low, high = _ends(name)[0], _ends(name)[-1]
         ranked = lesions.patient_values(shared, _ends(name), rule)
-        half = patients[low].notna() & patients[_ends(other)[0]].isna()
-        for row in patients[half & patients["patient_id"].isin(ranked.index)].to_dict("records"):
-            own = ranked.loc[row["patient_id"]]
-            if own[low] <= row[high] and own[high] >= row[low]:
-                continue
+        own = ranked.reindex(patients["patient_id"]).astype(float).set_axis(patients.index)
+        least, most = patients[low].astype(float), patients[high].astype(float)
+        apart = (own[low] > most) | (own[high] < least)
+        half = apart & patients[_ends(other)[0]].isna()
+        for row in patients[half].to_dict("records"):
             found.add(row["patient_id"])
             problems.append(
                 Problem(

@@ -18,7 +18,7 @@ from captem import dates, headings
 from captem.cohort import Cohort
 from captem.headings import DATE, EVENT, INSTANCE, INSTRUMENT, LAYOUT, SCHEMAS, SYNONYMS, VISIT
 from captem.identity import KEY_VARIABLE, SHORTEST_KEY, identifies
-from captem.problems import ERROR, Problem, stopping
+from captem.problems import ERROR, WARNING, Problem, stopping
 from captem.reading import PAIRS, Column, Part
 from captem.schemas import fields, scans
 from captem.sheet_choice import SheetSeen
@@ -81,18 +81,19 @@ class Advice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the sheet was taken for: sentences, a line a column, and what stands in the way."""
+    """What the sheet was taken for: sentences, a line a column, and what stands in the way.
+
+    repairs : how many cells each rule read differently from how they are written.
+    needs : what has to be done before the study can run; `runs` says whether it can as it is.
+    """
 
     sentences: tuple[str, ...]
     columns: tuple[Seen, ...]
     repairs: Mapping[str, int]
     needs: tuple[str, ...]
     advice: Advice
-
-    @property
-    def runs(self) -> bool:
-        """True where the study can run as it is written."""
-        return not self.needs
+    runs: bool
+    warnings: int
 
 
 def of(cohort: Cohort, sheets: Sequence[SheetSeen] = ()) -> Proposal:
@@ -116,6 +117,8 @@ def of(cohort: Cohort, sheets: Sequence[SheetSeen] = ()) -> Proposal:
         repairs=dict(sorted(rules.items())),
         needs=tuple(_needs(cohort, parts, columns, advice)),
         advice=advice,
+        runs=not stopping(cohort.problems, "stop"),
+        warnings=sum(problem.severity == WARNING for problem in cohort.problems),
     )
 
 
@@ -238,6 +241,11 @@ def _can_be_written(part: Part, parts: Sequence[Part], name: str, place: int, un
         if any(text == heading and taken != name for taken, text in given.items()):
             return False
     return True
+
+
+def can_be_named(seen: Seen) -> bool:
+    """Return whether `columns:` may give the name of a column: not that of a second follow-up."""
+    return seen.name in _known(seen.table)
 
 
 @lru_cache(maxsize=2)
@@ -475,12 +483,12 @@ def _needs(
             "suvmax_post) is enough."
         )
     for name in dict.fromkeys(seen.name for seen in columns if seen.how == AMBIGUOUS):
-        could = tuple(seen.heading for seen in columns
-                      if seen.how == AMBIGUOUS and seen.name == name)  # fmt: skip
-        mend = "choose one under columns: in the config" if name in SCHEMAS_NAMES else (
-            "rename or delete all but one in the sheet"
-        )  # fmt: skip
-        needs.append(f"More than one column could be {name}: {_listed(could)}; {mend}.")
+        open_ones = [seen for seen in columns if seen.how == AMBIGUOUS and seen.name == name]
+        mend = "rename or delete all but one in the sheet"
+        if all(map(can_be_named, open_ones)):
+            mend = "choose one under columns: in the config"
+        could = _listed(seen.heading for seen in open_ones)
+        needs.append(f"More than one column could be {name}: {could}; {mend}.")
     for problem in stops:
         if problem.rule == "which_scan":
             needs.append(f"{shown(problem.column)} does not say of which scan it is: give it under "

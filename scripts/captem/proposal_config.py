@@ -17,7 +17,7 @@ import yaml
 
 from captem.config import RESERVED_SOURCES
 from captem.headings import SCHEMAS
-from captem.proposal import AMBIGUOUS, DOUBTFUL, DROPPED, NOT_USED, Proposal, Seen
+from captem.proposal import AMBIGUOUS, DOUBTFUL, DROPPED, NOT_USED, Proposal, Seen, can_be_named
 from captem.reading import Source
 from captem.schemas import scans
 
@@ -129,8 +129,13 @@ def _choices(proposal: Proposal, written: Mapping[str, Seen]) -> list[str]:
     lines: list[str] = []
     ambiguous = [seen for seen in columns if seen.how == AMBIGUOUS]
     for name in dict.fromkeys(seen.name for seen in ambiguous):
+        own = [seen for seen in ambiguous if seen.name == name]
+        if not all(map(can_be_named, own)):
+            could = ", ".join(quoted(seen.heading) for seen in own)
+            lines.append(f"# To be told apart in the sheet, for {name}: {could}")
+            continue
         lines.append(f"# More than one column could be {name}: take the # away from one of these.")
-        lines += [f"# {name}: {quoted(seen.heading)}" for seen in ambiguous if seen.name == name]
+        lines += [f"# {name}: {quoted(seen.heading)}" for seen in own]
     hidden = {seen.heading for seen in columns if seen.how == DROPPED}
     for name, could in wanted.items():
         lines.append(f"# Required and missing: {name}.")

@@ -83,6 +83,19 @@ class Part:
     hashed: bool = False
     problems: list[Problem] = field(default_factory=list)
     repairs: list[dict[str, Any]] = field(default_factory=list)
+    _by_column: list[tuple[str, ...]] | None = None
+
+    def cell_texts(self, place: int) -> np.ndarray:
+        """Return the cells of one column of the file."""
+        if self._by_column is None:
+            assert self.cells is not None
+            rows = self.cells.rows
+            self._by_column = (
+                list(zip(*rows, strict=True)) if rows else [()] * len(self.cells.header)
+            )
+        texts = np.empty(len(self._by_column[place]), dtype=object)
+        texts[:] = self._by_column[place]
+        return texts
 
     @property
     def names(self) -> set[str]:
@@ -95,9 +108,11 @@ class Part:
 
     def heading(self, name: str) -> str:
         """Return the file's own heading of an input column, or its name where it has none."""
-        stem = _stem(name, self.table)
-        found = {column.name: column.heading for column in self.columns}
-        return found.get(name) or found.get(stem, name)
+        for wanted in (name, _stem(name, self.table)):
+            for column in self.columns:
+                if column.name == wanted:
+                    return column.heading
+        return name
 
 
 def read_part(
@@ -368,16 +383,16 @@ def _read_cells(part: Part, key: str | None) -> pd.DataFrame:
     frame["_file"] = pd.Series(table.file, dtype=object, index=index)
     frame["_sheet"] = pd.Series(table.sheet, dtype=object, index=index)
     frame["_row"] = pd.Series(table.numbers, dtype=object, index=index)
+    by_row = dict(zip(map(str, table.numbers), shown, strict=True))
     part.repairs += [
         {
             "file": table.file, "sheet": table.sheet, "row": str(row), "column": column,
-            "patient_id": shown[table.numbers.index(row)], "written": written, "read": said,
+            "patient_id": by_row[str(row)], "written": written, "read": said,
             "rule": rule,
         }
         for row, column, written, said, rule in table.repairs
         if column not in part.hidden
     ]  # fmt: skip
-    by_row = dict(zip(map(str, table.numbers), shown, strict=True))
     part.problems = [
         problem if problem.patient_id or problem.row not in by_row
         else replace(problem, patient_id=by_row[problem.row])
@@ -433,10 +448,8 @@ def _setting(part: Part, column: Column) -> cells.Setting:
 def _read_column(part: Part, column: Column, ids: list[str]) -> dict[str, Any]:
     """Read one column; each distinct text is read once, and only what is odd is looked at again."""
     assert part.cells is not None
-    table, spec = part.cells, column.spec
-    codes, distinct = pd.factorize(
-        np.array([row[column.place] for row in table.rows], dtype=object)
-    )
+    spec = column.spec
+    codes, distinct = pd.factorize(part.cell_texts(column.place))
     texts = [str(text) for text in distinct]
     parted = _sides(texts, column) if column.side is not None else {}
     readings = cells.read([parted.get(text, text) for text in texts], spec, _setting(part, column))

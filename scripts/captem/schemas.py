@@ -6,10 +6,12 @@ The input columns, the notation each is read by, what is allowed in it and the d
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandera.pandas as pa
 
 SCORE_ALLOWED = "a Krenning score 0 to 4, or an interval such as <=1, 2-3 or III-IV"
@@ -22,8 +24,36 @@ ROLES = ("primary", "secondary", "exploratory", "sensitivity", "descriptive")
 
 
 @dataclass(frozen=True)
+class Limits:
+    """The range of a number: from `low` (or just above it) to `high`; an open end is infinite."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    open_end: bool = False
+
+    def checks(self) -> list[pa.Check]:
+        """Return the checks of the column; an interval without an upper end may end nowhere."""
+        if self.high == math.inf:
+            return [pa.Check.gt(self.low) if self.above else pa.Check.ge(self.low)]
+        if self.open_end:
+            top = self.high
+            return [pa.Check(lambda end: (end <= top) | (end == math.inf))]
+        return [pa.Check.in_range(self.low, self.high)]
+
+    def kept(self, values: np.ndarray) -> np.ndarray:
+        """Return which values are within the limits; a missing one is."""
+        low = values > self.low if self.above else values >= self.low
+        high = values <= self.high
+        return np.isnan(values) | (low & (high | np.isinf(values) if self.open_end else high))
+
+
+@dataclass(frozen=True)
 class Field:
-    """An input column: how it is read, what is allowed, and the canonical columns it fills."""
+    """An input column: how it is read, what is allowed, and the canonical columns it fills.
+
+    `limits` are those of its first column, the lower end of an interval.
+    """
 
     name: str
     kind: str
@@ -32,6 +62,7 @@ class Field:
     description: str
     choices: tuple[str, ...]
     columns: tuple[str, ...]
+    limits: Limits | None = None
 
 
 def _field(
@@ -41,8 +72,10 @@ def _field(
     description: str,
     unit: str = "",
     choices: tuple[str, ...] = (),
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     return {
+        "limits": limits,
         "field": name,
         "kind": kind,
         "allowed": allowed,
@@ -57,7 +90,7 @@ def _column(
 ) -> pa.Column:
     return pa.Column(
         dtype,
-        checks=list(checks),
+        checks=[*checks, *(meta["limits"].checks() if meta["limits"] else [])],
         nullable=True,
         required=required,
         description=meta["description"],
@@ -66,33 +99,35 @@ def _column(
 
 
 def _interval(name: str, kind: str, description: str, unit: str, allowed: str) -> dict[str, Any]:
-    meta = _field(name, kind, allowed, description, unit)
-    top = 4 if kind == "score" else 100
-    low = pa.Check.in_range(0, top)
+    low = Limits(0, 4 if kind == "score" else 100)
     # An open upper end (`>20`) is infinite: the sheet does not give it and nothing invents it.
-    high = low if kind == "score" else pa.Check(lambda end: (end <= top) | (end == float("inf")))
+    high = low if kind == "score" else Limits(0, 100, open_end=True)
     dtype = "Int64" if kind == "score" else float
+    meta = [_field(name, kind, allowed, description, unit, limits=limits) for limits in (low, high)]
     return {
-        f"{name}_low": _column(dtype, meta, low, required=True),
-        f"{name}_high": _column(dtype, meta, high, required=True),
+        f"{name}_low": _column(dtype, meta[0], required=True),
+        f"{name}_high": _column(dtype, meta[1], required=True),
     }
 
 
 def _positive(
     name: str, description: str, unit: str = "", required: bool = False
 ) -> dict[str, Any]:
-    meta = _field(name, "number", "a number above 0, with a decimal point", description, unit)
-    return {name: _column(float, meta, pa.Check.gt(0), required=required)}
+    allowed = "a number above 0, with a decimal point"
+    meta = _field(name, "number", allowed, description, unit, limits=Limits(0, above=True))
+    return {name: _column(float, meta, required=required)}
 
 
 def _ranged(name: str, description: str, unit: str, low: float, high: float) -> dict[str, Any]:
-    meta = _field(name, "number", f"a number from {low:g} to {high:g}", description, unit)
-    return {name: _column(float, meta, pa.Check.in_range(low, high))}
+    allowed = f"a number from {low:g} to {high:g}"
+    meta = _field(name, "number", allowed, description, unit, limits=Limits(low, high))
+    return {name: _column(float, meta)}
 
 
 def _count(name: str, description: str, unit: str = "") -> dict[str, Any]:
-    meta = _field(name, "count", "a whole number, 0 or more", description, unit)
-    return {name: _column("Int64", meta, pa.Check.ge(0))}
+    allowed = "a whole number, 0 or more"
+    meta = _field(name, "count", allowed, description, unit, limits=Limits(0))
+    return {name: _column("Int64", meta)}
 
 
 def _choice(name: str, description: str, choices: tuple[str, ...]) -> dict[str, Any]:
@@ -306,6 +341,7 @@ def fields(schema: pa.DataFrameSchema) -> dict[str, Field]:
             meta["description"],
             meta["choices"],
             columns,
+            found[name].limits if name in found else meta["limits"],
         )
     return found
 
