@@ -70,8 +70,9 @@ def _propose(options: argparse.Namespace) -> int:
     _show(proposal, source.patients)
     written = _write(Path(out), text)
     if proposal.runs and written:
+        hints = f" ({proposal.warnings} warnings)" if proposal.warnings else ""
         _say(f"The study can run as {out} has it. Read that file, and correct it where captem is "
-             f"wrong; then: make STUDY={out}")  # fmt: skip
+             f"wrong. Then: {check}{hints}, and make STUDY={out}")  # fmt: skip
         return 0
     if not proposal.runs:
         print("\nThe study cannot run yet:")
@@ -146,7 +147,7 @@ def _check_readable(cohort: Cohort) -> None:
 
 
 def _show(proposal: Proposal, file: str) -> None:
-    from captem.proposal import table_text
+    from captem.proposal_table import table_text
 
     print(f"{file}\n")
     for sentence in proposal.sentences:

@@ -249,6 +249,25 @@ def test_of_several_columns_one_is_to_be_chosen(tmp_path):
     assert made.ingested().patients["krenning_pre_low"].tolist() == [1, 2]
 
 
+def test_what_only_the_sheet_can_tell_apart_is_not_offered(tmp_path):
+    """The config has no name for a second follow-up."""
+    columns = MINIMAL | {"SUVmax FU 2": ("5", "6"), "SUV max (follow-up 2)": ("5", "7")}
+    done = propose(written(tmp_path, columns))
+    assert done.code == 1
+    assert "rename or delete all but one in the sheet" in " ".join(done.said.split())
+    assert not re.search(r"# suvmax_post_2: ", done.text)
+
+
+def test_scores_of_any_scan_are_to_be_chosen_too(tmp_path):
+    columns = {"Patient": ("A", "A"), "Visit": ("pre", "post"), "Krenning score": ("1", "3"),
+               "Krenning grade": ("2", "2")}  # fmt: skip
+    done = propose(written(tmp_path, columns))
+    assert done.code == 1
+    assert "choose one under columns:" in " ".join(done.said.split())
+    made = done.chosen('krenning: "Krenning grade"')
+    assert errors(made.ingested()) == set()
+
+
 def test_what_is_required_and_missing_is_said_with_what_could_be_meant(tmp_path):
     columns = {"Patient": ("A01",), "Krening score, before": ("1",), "Krening nach CAPTEM": ("3",),
                "Bemerkung": ("x",)}  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,9 +130,6 @@ def without_headings(part: Part) -> bool:
     texts = [text for text in part.cells.header if text]
     data = [text for text in texts if _DATA.fullmatch(text) or headings.scan_of(text)[2] == []]
     return not part.columns and not part.layout and 3 * len(data) > len(texts)
-
-
-# --- the columns -----------------------------------------------------------------------------
 
 
 def _columns(part: Part, parts: Sequence[Part], problems: Iterable[Problem]) -> list[Seen]:
@@ -331,9 +327,6 @@ def _errors_by_heading(part: Part, problems: Iterable[Problem]) -> dict[str, lis
     return found
 
 
-# --- headings that come near to a column -----------------------------------------------------
-
-
 @lru_cache(maxsize=2)
 def _wordings(table: str) -> dict[str, str]:
     """Return every wording of a column of a table, without its scan, and the column."""
@@ -391,9 +384,6 @@ def _could_be(name: str, part: Part) -> tuple[str, ...]:
         if rating >= _NEAR_ENOUGH_TO_ASK:
             rated.append((rating + (0.1 if side and scan == side else 0), heading))
     return tuple(heading for _, heading in sorted(rated, key=lambda item: -item[0])[:3])
-
-
-# --- what is still needed --------------------------------------------------------------------
 
 
 def _advice(cohort: Cohort, parts: Sequence[Part]) -> Advice:
@@ -487,8 +477,8 @@ def _needs(
         mend = "rename or delete all but one in the sheet"
         if all(map(can_be_named, open_ones)):
             mend = "choose one under columns: in the config"
-        could = _listed(seen.heading for seen in open_ones)
-        needs.append(f"More than one column could be {name}: {could}; {mend}.")
+        meant = _listed(seen.heading for seen in open_ones)
+        needs.append(f"More than one column could be {name}: {meant}; {mend}.")
     for problem in stops:
         if problem.rule == "which_scan":
             needs.append(f"{shown(problem.column)} does not say of which scan it is: give it under "
@@ -534,9 +524,6 @@ def _of_data(stops: Iterable[Problem], advice: Advice) -> list[str]:
 def _description(name: str) -> str:
     return next(known[name].description for table in SCHEMAS
                 if name in (known := fields(SCHEMAS[table])))  # fmt: skip
-
-
-# --- sentences -------------------------------------------------------------------------------
 
 
 def _of_sheets(sheets: Sequence[SheetSeen], parts: Sequence[Part]) -> list[str]:
@@ -587,60 +574,3 @@ def shown(heading: str) -> str:
 
 def _listed(texts: Iterable[str]) -> str:
     return ", ".join(map(shown, texts))
-
-
-# --- the table for the terminal --------------------------------------------------------------
-
-_TITLES = ("taken for", "how", "filled", "read", "to mend")
-_LEAST = 60
-
-
-def table_text(proposal: Proposal, width: int) -> str:
-    """Return the columns as a table of `width` signs, a line or a few a column of the file."""
-    blocks = []
-    for table in dict.fromkeys(seen.table for seen in proposal.columns):
-        own = [seen for seen in proposal.columns if seen.table == table]
-        lines = [(f"heading of the {table}", *_TITLES), *map(_line, own)]
-        blocks.append(_block(lines, max(width, _LEAST)))
-    return "\n\n".join(blocks)
-
-
-def _line(seen: Seen) -> tuple[str, ...]:
-    how = f"{seen.how}: {seen.note}" if seen.note else seen.how
-    if seen.certain == DOUBTFUL:
-        how += ", doubtful"
-    read = "" if seen.read is None else str(seen.read)
-    said = seen.said or ("-" if seen.how != DROPPED else "")
-    return (shown(seen.heading)[1:-1], said, how, str(seen.filled), read,
-            str(seen.faults) if seen.faults else "")  # fmt: skip
-
-
-def _block(lines: Sequence[tuple[str, ...]], width: int) -> str:
-    numbers = [max(len(line[i]) for line in lines) for i in (3, 4, 5)]
-    room = width - sum(numbers) - 2 * 5
-    longest = [max(len(line[i]) for line in lines) for i in range(3)]
-    widths = _shared(room, longest)
-    result = []
-    for line in lines:
-        texts = [
-            textwrap.wrap(text, size, break_on_hyphens=False) or [""]
-            for text, size in zip(line[:3], widths, strict=True)
-        ]
-        for i in range(max(map(len, texts))):
-            cells = [(own[i] if i < len(own) else "").ljust(size)
-                     for own, size in zip(texts, widths, strict=True)]  # fmt: skip
-            cells += [(text if i == 0 else "").rjust(size)
-                      for text, size in zip(line[3:], numbers, strict=True)]  # fmt: skip
-            result.append("  ".join(cells).rstrip())
-    rule = "  ".join("-" * size for size in (*widths, *numbers))
-    return "\n".join([result[0], rule, *result[1:]])
-
-
-def _shared(room: int, longest: Sequence[int]) -> list[int]:
-    """Share the room among the texts: what is shorter than its share leaves the rest to others."""
-    widths = [0] * len(longest)
-    order = sorted(range(len(longest)), key=lambda i: longest[i])
-    for left, i in zip(range(len(order), 0, -1), order, strict=True):
-        widths[i] = min(longest[i], room // left)
-        room -= widths[i]
-    return widths

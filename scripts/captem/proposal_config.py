@@ -131,8 +131,8 @@ def _choices(proposal: Proposal, written: Mapping[str, Seen]) -> list[str]:
     for name in dict.fromkeys(seen.name for seen in ambiguous):
         own = [seen for seen in ambiguous if seen.name == name]
         if not all(map(can_be_named, own)):
-            could = ", ".join(quoted(seen.heading) for seen in own)
-            lines.append(f"# To be told apart in the sheet, for {name}: {could}")
+            meant = ", ".join(quoted(seen.heading) for seen in own)
+            lines.append(f"# To be told apart in the sheet, for {name}: {meant}")
             continue
         lines.append(f"# More than one column could be {name}: take the # away from one of these.")
         lines += [f"# {name}: {quoted(seen.heading)}" for seen in own]
