@@ -16,6 +16,9 @@ from captem.problems import ERROR, WARNING, Problem
 from captem.reading import PAIRS, Part, Source
 from captem.schemas import fields, scans
 
+# The column that stands for the code of a patient while lesions are matched to patients.
+NUMBER = "_number"
+
 
 def headings(source: Source, parts: list[Part]) -> list[Problem]:
     """Are the required columns there, and does `columns:` name columns that exist?"""
@@ -181,17 +184,17 @@ def index_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> li
     if rule != "index":
         return []
     marks = scored.get("index_lesion", pd.Series(index=scored.index, dtype=object)).eq("yes")
-    counts = marks.groupby(scored["patient_id"]).sum()
+    counts = marks.groupby(scored[NUMBER]).sum()
     wrong = counts[counts != 1]
     return [
         Problem(
             WARNING, "no_single_index_lesion", row["_file"], row["_sheet"], str(row["_row"]),
             patient_id=row["patient_id"], column="index_lesion",
-            value=f"{wrong[row['patient_id']]} of the matched lesions say yes",
+            value=f"{wrong[row[NUMBER]]} of the matched lesions say yes",
             allowed="yes for one lesion of the patient that is scored at both scans",
             mend="mark one in the lesion table; until then the patient has no score by this rule",
         )
-        for row in patients[patients["patient_id"].isin(wrong.index)].to_dict("records")
+        for row in patients[patients[NUMBER].isin(wrong.index)].to_dict("records")
     ]  # fmt: skip
 
 
@@ -233,9 +236,9 @@ def against_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> 
     problems = []
     for name in PAIRS[0]:
         ends = [f"{name}_low", f"{name}_high"]
-        ranked = lesions.patient_values(scored, tuple(ends), rule)
+        ranked = lesions.patient_values(scored, tuple(ends), rule, NUMBER)
         own = patients[ends].astype(float)
-        other = ranked.reindex(patients["patient_id"]).astype(float).set_axis(patients.index)
+        other = ranked.reindex(patients[NUMBER]).astype(float).set_axis(patients.index)
         apart = (other[ends[0]] > own[ends[1]]) | (other[ends[1]] < own[ends[0]])
         for row, low, high in zip(
             patients[apart].to_dict("records"), *(other.loc[apart, end] for end in ends),

@@ -16,7 +16,7 @@ import pandas as pd
 from captem import checks, cross_checks, flow, intake, layout, patient_level
 from captem.headings import SCHEMAS
 from captem.intake import Taken
-from captem.problems import COLUMNS, ERROR, Problem, as_records
+from captem.problems import COLUMNS, ERROR, Problem, in_order
 from captem.reading import Part, Source, joined, read_part, unreadable
 
 REPAIR_COLUMNS = ("file", "sheet", "row", "patient_id", "column", "written", "read", "rule")
@@ -37,7 +37,8 @@ class Cohort:
 
     def problem_frame(self) -> pd.DataFrame:
         """Return `problems.csv`."""
-        return pd.DataFrame(as_records(self.problems), columns=list(COLUMNS), dtype=object)
+        rows = [[getattr(item, name) for name in COLUMNS] for item in in_order(self.problems)]
+        return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def ingest(

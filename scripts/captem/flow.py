@@ -84,20 +84,19 @@ def count(
         # Lesions are left out with their patient or by errors of their own: counted once.
         rows.append(("excluded", f"row with errors: {words}", number, 0 if place else gone))
     rows.append(("included", "", len(included), len(marks)))
-    per_patient = marks["patient_id"].value_counts()
+    per_patient = included["patient_id"].map(marks["patient_id"].value_counts()).astype(float)
 
     def line(step: str, words: str, chosen: pd.Series) -> tuple[str, str, int, int]:
-        return step, words, len(chosen), int(chosen.map(per_patient).astype(float).sum())
+        return step, words, int(chosen.sum()), int(per_patient[chosen].sum())
 
     followed = included["follow_up_pet"].astype(int) + included["several_follow_up_pets"]
     words = {**_FOLLOW_UPS, 2: f"several follow-up PETs, {_CHOSEN[follow_up]} taken"}
     for number, said in words.items():
-        rows.append(line("follow_up_pet", said, included.loc[followed.eq(number), "patient_id"]))
+        rows.append(line("follow_up_pet", said, followed.eq(number)))
     for analysis, needs in eligibility.NEEDS.items():
         reason = eligibility.reasons(included, analysis)
         for said in [*(item.otherwise for item in needs), ""]:
-            chosen = included.loc[reason.eq(said), "patient_id"]
-            rows.append(line(analysis, said or "analysed", chosen))
+            rows.append(line(analysis, said or "analysed", reason.eq(said)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -45,7 +45,9 @@ def matched(lesions: pd.DataFrame, ends: tuple[str, ...]) -> pd.DataFrame:
     return lesions[keep]
 
 
-def patient_values(lesions: pd.DataFrame, ends: tuple[str, ...], rule: str) -> pd.DataFrame:
+def patient_values(
+    lesions: pd.DataFrame, ends: tuple[str, ...], rule: str, by: str = "patient_id"
+) -> pd.DataFrame:
     """Return each patient's value under `rule`, for every column in `ends` by itself.
 
     Parameters
@@ -53,10 +55,11 @@ def patient_values(lesions: pd.DataFrame, ends: tuple[str, ...], rule: str) -> p
     lesions : frame with `patient_id`, the columns `ends`, and `index_lesion` for the rule `index`;
         only lesions that count (see `matched`).
     rule : one of `RULES`.
+    by : the column that tells patients apart.
 
     Returns
     -------
-    frame indexed by `patient_id` with the columns `ends`; a patient without a lesion that counts
+    frame indexed by the column `by` with the columns `ends`; a patient without a lesion that counts
     (or, under `index`, without exactly one index lesion) has no row.
     """
     if rule not in RULES:
@@ -65,11 +68,11 @@ def patient_values(lesions: pd.DataFrame, ends: tuple[str, ...], rule: str) -> p
         marked = (
             lesions[lesions["index_lesion"].eq("yes")] if "index_lesion" in lesions else lesions[:0]
         )
-        alone = ~marked["patient_id"].duplicated(keep=False)
-        return marked[alone].set_index("patient_id")[list(ends)]
-    codes, patients = pd.factorize(lesions["patient_id"])
+        alone = ~marked[by].duplicated(keep=False)
+        return marked[alone].set_index(by)[list(ends)]
+    codes, patients = pd.factorize(lesions[by])
     values = {end: _ranked(lesions[end], codes, rule) for end in ends}
-    return pd.DataFrame(values, index=pd.Index(patients, name="patient_id"))
+    return pd.DataFrame(values, index=pd.Index(patients, name=by))
 
 
 def _ranked(values: pd.Series, codes: np.ndarray, rule: str) -> Any:

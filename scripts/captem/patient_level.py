@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from captem import criterion, lesions, notation
-from captem.checks import against_lesions, index_lesions
+from captem.checks import NUMBER, against_lesions, index_lesions
 from captem.problems import WARNING, Problem
 from captem.reading import PAIRS, with_columns
 
@@ -25,13 +25,15 @@ def from_lesions(
     if marks.empty:
         return patients, [], pd.DataFrame()
     marks = with_columns(marks, [*criterion.SCORES, *SUV])
+    # Numbers in place of the codes: with many lesions most of the time would go into texts.
+    numbers, _ = pd.factorize(pd.concat([patients["patient_id"], marks["patient_id"]]))
+    patients[NUMBER], marks[NUMBER] = numbers[: len(patients)], numbers[len(patients) :]
+    marks = marks[marks[NUMBER] >= 0]
     scored = lesions.matched(marks, criterion.SCORES)
     measured = lesions.matched(marks, SUV)
-    both = measured[measured["patient_id"].isin(scored["patient_id"])]
-    apart = set(both["patient_id"]) - set(both.loc[both.index.isin(scored.index), "patient_id"])
-    fit = measured[
-        ~measured["patient_id"].isin(scored["patient_id"]) | measured.index.isin(scored.index)
-    ]
+    both = measured[measured[NUMBER].isin(scored[NUMBER])]
+    apart = set(both[NUMBER]) - set(both.loc[both.index.isin(scored.index), NUMBER])
+    fit = measured[~measured[NUMBER].isin(scored[NUMBER]) | measured.index.isin(scored.index)]
     problems = against_lesions(patients, scored, rule) + index_lesions(patients, scored, rule)
     problems += [
         Problem(
@@ -41,24 +43,24 @@ def from_lesions(
             mend="nothing: the SUVmax of the patient stays empty, the lesion table keeps both; "
             "give score and SUVmax of one lesion where they exist",
         )
-        for row in patients[patients["patient_id"].isin(apart)].to_dict("records")
+        for row in patients[patients[NUMBER].isin(apart)].to_dict("records")
     ]  # fmt: skip
     repairs: list[pd.DataFrame] = []
     for shared, names in ((scored, PAIRS[0]), (fit, PAIRS[1])):
         halves, warnings = _halves_that_differ(patients, shared, names, rule)
         problems += warnings
         for name in names:
-            basis = shared[~shared["patient_id"].isin(halves)]
+            basis = shared[~shared[NUMBER].isin(halves)]
             if name.endswith("_pre"):
-                compared = {*shared["patient_id"], *apart}
+                compared = {*shared[NUMBER], *apart}
                 basis = pd.concat([basis, _baseline_only(marks, patients, names, compared)])
-            ranked = lesions.patient_values(basis, _ends(name), rule)
-            wanted = patients[_ends(name)[0]].isna() & patients["patient_id"].isin(ranked.index)
+            ranked = lesions.patient_values(basis, _ends(name), rule, NUMBER)
+            wanted = patients[_ends(name)[0]].isna() & patients[NUMBER].isin(ranked.index)
             for end in _ends(name):
-                found = patients.loc[wanted, "patient_id"].map(ranked[end])
+                found = patients.loc[wanted, NUMBER].map(ranked[end])
                 patients.loc[wanted, end] = found.astype(patients[end].dtype)
             repairs.append(_derived(patients[wanted], name, rule))
-    return patients, problems, pd.concat(repairs)
+    return patients.drop(columns=NUMBER), problems, pd.concat(repairs)
 
 
 def _derived(patients: pd.DataFrame, name: str, rule: str) -> pd.DataFrame:
@@ -88,23 +90,23 @@ def _ends(name: str) -> tuple[str, ...]:
 
 def _halves_that_differ(
     patients: pd.DataFrame, shared: pd.DataFrame, names: tuple[str, str], rule: str
-) -> tuple[set[str], list[Problem]]:
+) -> tuple[set[int], list[Problem]]:
     """Return the patients whose one given value does not agree with their lesions.
 
     The other value is then not taken from the lesions: the pair would compare two things. Values
     agree where they may be the same.
     """
-    found: set[str] = set()
+    found: set[int] = set()
     problems = []
     for name, other in (names, names[::-1]):
         low, high = _ends(name)[0], _ends(name)[-1]
-        ranked = lesions.patient_values(shared, _ends(name), rule)
-        own = ranked.reindex(patients["patient_id"]).astype(float).set_axis(patients.index)
+        ranked = lesions.patient_values(shared, _ends(name), rule, NUMBER)
+        own = ranked.reindex(patients[NUMBER]).astype(float).set_axis(patients.index)
         least, most = patients[low].astype(float), patients[high].astype(float)
         apart = (own[low] > most) | (own[high] < least)
         half = apart & patients[_ends(other)[0]].isna()
         for row in patients[half].to_dict("records"):
-            found.add(row["patient_id"])
+            found.add(row[NUMBER])
             problems.append(
                 Problem(
                     WARNING, "half_a_pair", row["_file"], row["_sheet"], str(row["_row"]),
@@ -118,7 +120,7 @@ def _halves_that_differ(
 
 
 def _baseline_only(
-    marks: pd.DataFrame, patients: pd.DataFrame, names: tuple[str, str], compared: set[str]
+    marks: pd.DataFrame, patients: pd.DataFrame, names: tuple[str, str], compared: set[int]
 ) -> pd.DataFrame:
     """Return the baseline of patients without a matched lesion, such as those not scanned again.
 
@@ -126,5 +128,5 @@ def _baseline_only(
     with a follow-up value of the sheet is left out: the two would be compared.
     """
     before, after = _ends(names[0])[0], _ends(names[1])[0]
-    followed = set(patients.loc[patients[after].notna(), "patient_id"])
-    return marks[marks[before].notna() & ~marks["patient_id"].isin(compared | followed)]
+    followed = set(patients.loc[patients[after].notna(), NUMBER])
+    return marks[marks[before].notna() & ~marks[NUMBER].isin(compared | followed)]
