@@ -208,12 +208,10 @@ def ranges(part: Part) -> list[Problem]:
     schema: pa.DataFrameSchema = SCHEMAS[part.table]
     problems = []
     for column in part.columns:
-        given = [name for name in column.frame if name in part.frame]
         wrong = np.zeros(len(part.frame), dtype=bool)
         for name, target in zip(column.frame, column.spec.columns, strict=True):
-            limits = (
-                (schema.columns[target].metadata or {}).get("limits") if name in given else None
-            )
+            known = schema.columns.get(target) if name in part.frame else None
+            limits = (known.metadata or {}).get("limits") if known else None
             if limits:
                 values = part.frame[name].to_numpy(dtype=float, na_value=np.nan)
                 wrong |= ~limits.kept(values)

@@ -23,10 +23,10 @@ VISIT, EVENT, INSTRUMENT, INSTANCE = "visit", "event", "instrument", "instance"
 LAYOUT = (VISIT, EVENT, INSTRUMENT, INSTANCE)
 DATE = "pet_date"
 
-_BEFORE = frozenset("pre before baseline basal bl initial vor avant prae antes prima".split())  # noqa: SIM905
-_AFTER = frozenset("post after fu nach apres despues dopo".split())  # noqa: SIM905
+_BEFORE = frozenset("pre before baseline basal bl initial vor vorher avant prae antes".split())  # noqa: SIM905
+_AFTER = frozenset("post after fu nach nachher apres despues dopo".split())  # noqa: SIM905
 # What the scans are before and after; said of both, it tells nothing more.
-_TREATMENT = frozenset("captem chemo chemotherapy treatment therapy tx rx".split())  # noqa: SIM905
+_TREATMENT = frozenset("captem chemo chemotherapy treatment therapy therapie tx rx".split())  # noqa: SIM905
 _FILLER = frozenset("the of at in on for pet ct scan petct study value".split())  # noqa: SIM905
 _JOINED = (
     (r"\bki 67\b", "ki67"), (r"\bmib 1\b", "mib1"), (r"\bsuv max\b", "suvmax"),
@@ -51,7 +51,8 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
             "patient code", "patientid", "pid", "id", "code", "study id", "study no", "study nr",
             "study number", "study code", "subject", "subject id", "subject no", "subject number",
             "participant", "participant id", "record id", "case", "case id", "pseudonym",
-            "studien id", "patienten id", "probanden id",
+            "studien id", "patienten id", "probanden id", "patienten nr", "pat code",
+            "patientencode",
         ),
         "age_years": ("age", "age years", "alter", "edad", "patient age"),
         "sex": ("gender", "geschlecht", "sexe", "sexo", "sesso"),
@@ -76,12 +77,14 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "captem_start": (
             "start captem", "captem start date", "start date captem", "captem begin",
+            "beginn captem", "captem beginn",
             "date captem start", "captem first day", "captem from", "start chemotherapy",
             "chemotherapy start", "chemo start",
         ),
         "captem_end": (
             "end captem", "captem end date", "end date captem", "captem stop", "date captem end",
-            "captem last day", "captem until", "captem to", "end chemotherapy",
+            "captem last day", "ende captem", "captem ende", "captem until", "captem
+            to", "end chemotherapy",
             "chemotherapy end", "chemo end",
         ),
         "last_captem_date": ("last captem", "last captem dose", "date last captem"),
@@ -141,11 +144,13 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "lesions": {
         "lesion_id": (
-            "lesion", "lesion no", "lesion nr", "lesion number", "target lesion", "lesion name",
+            "lesion", "laesion nr", "lasion nr", "lesion no", "lesion nr", "lesion
+            number", "target lesion", "lesion name",
             "laesion", "lasion",
         ),
         "lesion_site": (
-            "site", "location", "organ", "localisation", "localization", "lesion location",
+            "site", "location", "organ", "localisation", "localization",
+            "lokalisation", "lesion location",
             "lesion organ", "region",
         ),
         "index_lesion": ("index", "is index", "index lesion"),

@@ -37,7 +37,7 @@ def arranged(
         that scan count.
     """
     frame = part.frame
-    extra = sorted({int(name.split("#")[1].split("_")[0]) for name in frame if "#" in name})
+    extra = sorted({int(item.name.split("#")[1]) for item in part.columns if "#" in item.name})
     if part.long:
         rows = frame.assign(_visit=_visits(part))
     elif extra:
@@ -80,7 +80,7 @@ def _sides(table: str) -> dict[str, dict[str, str]]:
 def _one_row_a_scan(part: Part, extra: list[int]) -> pd.DataFrame:
     """Return a row a scan for rows that hold the baseline and several follow-ups."""
     frame, sides = part.frame, _sides(part.table)
-    tagged = {name for name in frame if "#" in name}
+    tagged = {name for item in part.columns if "#" in item.name for name in item.frame}
     scanned = {column for named in sides.values() for column in named.values()} | tagged
     constant = [name for name in frame if name not in scanned]
     pieces = []

@@ -70,6 +70,7 @@ def patient_values(
         )
         alone = ~marked[by].duplicated(keep=False)
         return marked[alone].set_index(by)[list(ends)]
+    lesions = lesions[lesions[by].notna()]
     codes, patients = pd.factorize(lesions[by])
     values = {end: _ranked(lesions[end], codes, rule) for end in ends}
     return pd.DataFrame(values, index=pd.Index(patients, name=by))

@@ -263,10 +263,10 @@ def _meaning(part: Part, heading: str) -> Meaning | None:
     found = headings.meaning(heading, part.table)
     if found is None and heading in part.cells.labels:
         found = headings.meaning(part.cells.labels[heading], part.table)
-    if found is not None and found.name in LAYOUT:
+    # A heading that means the code of a patient is judged by what stands under it.
+    if found is not None and found.name in (*LAYOUT, "patient_id"):
         return found
-    clear = identity.identifies(heading, mapped=found is not None and found.name == "patient_id")
-    return None if clear else found
+    return None if identity.identifies(heading) else found
 
 
 def _rank(heading: str, found: Meaning, table: str) -> int:
@@ -411,7 +411,9 @@ def _ids(part: Part, key: str | None) -> list[str | None]:
     if key is not None:
         hashes = {code: identity.hashed(code, key) for code in dict.fromkeys(codes)}
         return [hashes[code] for code in codes]
-    looks = "an identity" if identity.identifies(column.heading, mapped=True) else ""
+    meant = headings.meaning(column.heading, part.table)
+    clear = identity.identifies(column.heading, mapped=True) and meant is None
+    looks = "an identity" if clear else ""
     if looks := looks or identity.kind_of_codes(codes):
         part.hidden.add(column.heading)
         part.problems.append(
@@ -464,7 +466,7 @@ def _read_column(part: Part, column: Column, ids: list[str]) -> dict[str, Any]:
             or (column.side is not None and text not in parted and not notation.is_missing(text))
             or cell in readings.doubtful
             or bool(reading.rule)
-            or (column.side == 0 and text in parted)
+            or text in parted
         )
     for place in np.flatnonzero(odd[codes]) if len(texts) else ():
         text = texts[codes[place]]
