@@ -83,8 +83,8 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "captem_end": (
             "end captem", "captem end date", "end date captem", "captem stop", "date captem end",
-            "captem last day", "ende captem", "captem ende", "captem until", "captem
-            to", "end chemotherapy",
+            "captem last day", "ende captem", "captem ende", "captem until",
+            "captem to", "end chemotherapy",
             "chemotherapy end", "chemo end",
         ),
         "last_captem_date": ("last captem", "last captem dose", "date last captem"),
@@ -144,8 +144,8 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "lesions": {
         "lesion_id": (
-            "lesion", "laesion nr", "lasion nr", "lesion no", "lesion nr", "lesion
-            number", "target lesion", "lesion name",
+            "lesion", "laesion nr", "lasion nr", "lesion no", "lesion nr",
+            "lesion number", "target lesion", "lesion name",
             "laesion", "lasion",
         ),
         "lesion_site": (
