@@ -258,6 +258,9 @@ def deliverables():
 
 def say_where_results_are():
     """Write report.html when a run has made all that it shows, and say where to look first."""
+    if set(workflow.dag_settings.targets) == {"template"}:
+        print(f"The forms are in {RESULTS}/templates/.", file=sys.stderr)
+        return
     problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
     found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
     if found:
