@@ -26,7 +26,6 @@ CASES = sorted(CORPUS.rglob("*.yaml"))
 KEYS = frozenset(
     """
     what source sources settings patients lesions repairs problems problems_at_least flow secrets
-    disputed
     """.split()  # noqa: SIM905
 )
 FILES = ("patients", "lesions", "dictionary")
@@ -41,12 +40,7 @@ def case_of(path: Path) -> dict:
 
 
 def parameters() -> list:
-    found = []
-    for path in CASES:
-        disputed = case_of(path).get("disputed")
-        marks = [pytest.mark.xfail(reason=disputed, strict=False)] if disputed else []
-        found.append(pytest.param(path, id=f"{path.parent.name}/{path.stem}", marks=marks))
-    return found
+    return [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in CASES]
 
 
 def sources_of(path: Path, case: dict) -> list[cohort.Source]:

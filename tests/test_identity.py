@@ -37,7 +37,7 @@ def everything(found, folder):
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [
-        (["Maria Muster", "Otto Beispiel"], "names"), (["Muster, Maria"], "names"),
+        (["Maria Muster", "Otto Beispiel"], "names"), (["Muster, Maria"], "names, surname first"),
         (["M. Muster", "O. Beispiel"], "names"), (["00482913", "10293847"], "record numbers"),
         (["a@example.org", "x"], "e-mail addresses"), (["+49 30 1234567"], "telephone numbers"),
         (["A01", "A02"], ""), (["1", "2"], ""), (["NET-0001"], ""), (["Case report"], ""),

@@ -153,7 +153,8 @@ def test_both_scans_in_one_cell(tmp_path):
     read = found.repairs[found.repairs["rule"].eq("before_and_after")]
     assert len(read) == 6
     single = ingest(tmp_path, "patient_id,Krenning\nA,1→3\nB,2\n")
-    assert [(p.rule, p.row) for p in single.problems] == [("not_readable", "3")] * 2
+    assert [(p.rule, p.row) for p in single.problems] == [("not_readable", "3")]
+    assert single.patients["krenning_pre_low"].isna().tolist() == [False, True]
 
 
 def test_lesions_a_row_a_scan_follow_the_patients_choice(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from captem import marked
 from captem.marked import Sheet, marked_copy
 from captem.problems import Problem
-from captem.sources import SourceTable
+from captem.source_table import SourceTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook

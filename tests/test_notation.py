@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 ROMAN = {1: "I", 2: "II", 3: "III", 4: "IV"}
+
+
 def _day(cell):
     return dates.day(cell, {dates.DAY_FIRST}, "1899-12-30")
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from captem.redcap_api import Export, fetch, token_from
-from captem.sources import NotReadableFile
+from captem.source_table import NotReadableFile
 from redcap_server import FAULTS, SYNTHETIC_DICTIONARY, TOKEN, RedcapServer, field
 from redcap_server import synthetic_records as records
 

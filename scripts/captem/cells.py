@@ -6,6 +6,7 @@ a cell alone. What neither the cell nor its column decides is not read, and the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -156,27 +157,36 @@ def _reader(spec: Field, setting: Setting, texts: list[str]) -> Callable[[str], 
 def _with_unit(found: dict[str, Reading], faults: dict[str, str], setting: Setting) -> Readings:
     """Tell fractions from percents: by the config, or by asking where a cell may be either."""
     bare = {
-        cell: (reading.low, reading.high)
+        cell: reading
         for cell, reading in found.items()
-        if isinstance(reading, Interval)
-        and reading.low is not None
-        and reading.high is not None
-        and "%" not in cell
-        and not set("<>≤≥") & set(cell)
+        if isinstance(reading, Interval) and reading.low is not None and "%" not in cell
     }
     if setting.mib1_unit == FRACTION:
-        for cell, ends in bare.items():
-            if ends[1] > 1:
+        for cell, reading in bare.items():
+            if _stated(reading) > 1:
                 faults[cell] = "above 1, though the config says that the column holds fractions"
                 del found[cell]
-                continue
-            low, high = (float(Decimal(repr(float(end))) * 100) for end in ends)
-            found[cell] = Interval(low, high, "fraction")
+            else:
+                found[cell] = Interval(
+                    _hundredfold(reading.low), _hundredfold(reading.high), FRACTION
+                )
         return Readings(found, faults)
     if setting.mib1_unit == PERCENT:
         return Readings(found, faults)
-    doubtful = {cell for cell, (_, high) in bare.items() if 0 < high < 1}
+    doubtful = {cell for cell, reading in bare.items() if 0 < _stated(reading) < 1}
     # A column that holds nothing above 1 holds fractions or very low percents: a 1 is then either.
-    if doubtful and all(high <= 1 for _, high in bare.values()):
-        doubtful |= {cell for cell, (_, high) in bare.items() if high == 1}
+    if doubtful and all(_stated(reading) <= 1 for reading in bare.values()):
+        doubtful |= {cell for cell, reading in bare.items() if _stated(reading) == 1}
     return Readings(found, faults, frozenset(doubtful))
+
+
+def _stated(reading: Interval) -> float:
+    """Return the larger of the ends that a cell states; an open end is not stated."""
+    assert reading.low is not None and reading.high is not None
+    return reading.low if math.isinf(reading.high) else reading.high
+
+
+def _hundredfold(end: float | None) -> float:
+    """Return a fraction as percent, without the dust of binary numbers."""
+    assert end is not None
+    return end if math.isinf(end) else float(Decimal(repr(float(end))) * 100)

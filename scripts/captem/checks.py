@@ -128,6 +128,42 @@ def codes(part: Part) -> list[Problem]:
     ]  # fmt: skip
 
 
+def empty_rows(part: Part) -> list[Problem]:
+    """Does a row hold anything beside the code? A note below the table would be a patient."""
+    assert part.cells is not None
+    place = next((item.place for item in part.columns if item.name == "patient_id"), None)
+    if place is None or len(part.cells.header) < 2 or part.long:
+        return []
+    return [
+        Problem(
+            WARNING, "only_a_code", part.cells.file, part.cells.sheet, str(number),
+            code or "", part.cells.header[place],
+            allowed="values of the patient beside the code",
+            mend="nothing, if the patient has no data yet; else remove the row: it is counted as "
+            "a patient",
+        )
+        for number, row, code in zip(
+            part.cells.numbers, part.cells.rows, part.frame["patient_id"], strict=True
+        )
+        if row[place].strip() and not any(map(str.strip, [*row[:place], *row[place + 1 :]]))
+    ]  # fmt: skip
+
+
+def fewer_lesions(patients: pd.DataFrame, left_out: pd.DataFrame) -> list[Problem]:
+    """Are lesions of a patient who stays left out, so that the others speak for the patient?"""
+    gone = left_out["patient_id"].value_counts()
+    return [
+        Problem(
+            WARNING, "lesions_left_out", row["_file"], row["_sheet"], str(row["_row"]),
+            row["patient_id"], value=f"{gone[row['patient_id']]} left out because of errors",
+            allowed="all lesions of the patient",
+            mend="correct the errors of the lesions; until then the remaining ones speak for the "
+            "patient",
+        )
+        for row in patients[patients["patient_id"].isin(gone.index)].to_dict("records")
+    ]  # fmt: skip
+
+
 def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
     """Does each patient and each lesion stand once, and belong each lesion to a patient?"""
     problems = []

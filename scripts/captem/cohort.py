@@ -85,7 +85,9 @@ def ingest(
     recorded = len(marks) + flow.unplaced(parts)["lesions"]
     reasons = _reasons(patients, problems, on_problem)
     kept = patients[reasons.eq("")]
-    marks = marks[_reasons(marks, problems, on_problem).eq("")]
+    left_out = _reasons(marks, problems, on_problem)
+    problems += checks.fewer_lesions(kept, marks[left_out.ne("")])
+    marks = marks[left_out.eq("")]
     if on_problem == "exclude_row":
         marks = marks[marks["patient_id"].isin(kept["patient_id"])]
     derived, notes, derivations = patient_level.from_lesions(kept, marks, rule)
@@ -131,7 +133,7 @@ def _part(source: Source, given: Taken, key: str | None) -> Part:
         assert given.problem is not None
         return unreadable(source, given.table, given.problem)
     part = read_part(source, given.table, given.cells, key, given.hidden)
-    part.problems += checks.codes(part) + checks.ranges(part)
+    part.problems += checks.codes(part) + checks.empty_rows(part) + checks.ranges(part)
     return part
 
 
@@ -162,12 +164,18 @@ def _reasons(frame: pd.DataFrame, problems: Sequence[Problem], on_problem: str) 
     if on_problem != "exclude_row":
         return reasons
     bad: dict[tuple[str, str, str], str] = {}
+    untold: dict[str, str] = {}
     for problem in problems:
         if problem.severity == ERROR and problem.row:
             place = (problem.file, problem.sheet, problem.row)
             bad.setdefault(place, problem.rule.replace("_", " "))
+            if problem.rule in layout.UNTOLD:
+                untold.setdefault(problem.patient_id, problem.rule.replace("_", " "))
     if not bad:
         return reasons
+    if untold and "lesion_id" not in frame:
+        # Which scan is which cannot be told: no row of the patient can be used.
+        reasons = frame["patient_id"].map(untold).fillna("").astype(object)
     for name in ("_row_post", "_row"):
         places = zip(frame["_file"], frame["_sheet"], frame[name].astype(str), strict=True)
         found = pd.Series([bad.get(place, "") for place in places], index=frame.index, dtype=object)

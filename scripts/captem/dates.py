@@ -7,6 +7,7 @@ column decides for all of it; where none does, the cell cannot be read and the r
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import date, timedelta
 
@@ -22,14 +23,16 @@ _NAMED = re.compile(
 )
 _TIME = re.compile(r"[T ]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$")
 _SERIAL = re.compile(r"[0-9]{5}(\.[0-9]+)?")
+_LAST_CENTURY = 70
 _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "jan january januar janvier", "feb february februar", "mar march mär märz mrz",
+            "jan january januar janvier", "feb february februar fevrier fev",
+            "mar march marz mrz mars",
             "apr april avr avril", "may mai", "jun june juni juin", "jul july juli juillet",
-            "aug august", "sep sept september septembre", "oct october okt oktober octobre",
-            "nov november novembre", "dec december dez dezember",
+            "aug august aout", "sep sept september septembre", "oct october okt oktober octobre",
+            "nov november novembre", "dec december dez dezember decembre",
         ),
         start=1,
     )
@@ -82,7 +85,7 @@ Word(value='2026-03-05', rule='date_in_words'))
         return Word(_date(*parts.groups()), "date_compact")
     if parts := _NAMED.fullmatch(cell):
         number = parts.group(1) or parts.group(4)
-        month = _MONTHS.get((parts.group(2) or parts.group(3)).lower())
+        month = _MONTHS.get(_plain(parts.group(2) or parts.group(3)))
         if month is None:
             raise NotReadable("the month is not known")
         return Word(_date(parts.group(5), str(month), number), "date_in_words")
@@ -92,6 +95,12 @@ Word(value='2026-03-05', rule='date_in_words'))
         days = timedelta(days=int(float(cell)))
         return Word((date.fromisoformat(day_zero) + days).isoformat(), "date_serial")
     raise NotReadable("not a date as year-month-day")
+
+
+def _plain(word: str) -> str:
+    """Return a word in lower case and without accents."""
+    parted = unicodedata.normalize("NFKD", word.lower())
+    return "".join(sign for sign in parted if not unicodedata.combining(sign))
 
 
 def _by_order(first: str, second: str, year: str, orders: set[str]) -> Word:
@@ -124,7 +133,9 @@ def _if_date(year: str, month: str, number: str) -> str | None:
 
 
 def _date(year: str, month: str, number: str) -> str:
-    # ASSUME: two digits are a year of this century: PET/CT and CAPTEM are not older.
+    if len(year) == 2 and int(year) >= _LAST_CENTURY:
+        raise NotReadable("of which century is the year? write it in four digits")
+    # ASSUME: two low digits are a year of this century: PET/CT and CAPTEM are not older.
     full = int(year) + (2000 if len(year) == 2 else 0)
     try:
         return date(full, int(month), int(number)).isoformat()

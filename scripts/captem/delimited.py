@@ -238,7 +238,8 @@ def _table(
         full = [len(row) - _empty_end(row) for row in rows if len(row) in widths]
         header += [""] * (max([len(header), *full]) - len(header))
         rows = [row[: len(header)] if _fits_cut(row, len(header)) else row for row in rows]
-        widths.add(len(header))
+        # Excel may leave out the empty cells at the end of a row.
+        widths.update(range(1, len(header) + 1))
     kept: list[list[str]] = []
     numbers: list[int] = []
     ragged: list[tuple[int, int]] = []

@@ -208,8 +208,8 @@ Meaning(name='diameter_mm', scan='pre', number=1, unit='cm'))
     if table == "lesions" and parts[:1] == ["lesion"] and len(parts) > 1:
         found = meaning(" ".join(parts[1:]), table)
         return found._replace(unit=unit) if found else None
+    parts, reader = _reader(parts)
     scan, number, rest = _scan(parts)
-    rest, reader = _reader(rest)
     for few in (rest, [word for word in rest if word not in _FILLER]):
         name = known.get(" ".join(few), "") + reader
         if name in _scanned(table):

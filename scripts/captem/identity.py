@@ -40,6 +40,8 @@ _PERSON = re.compile(
     r"(?:['’ -][^\W\d_.]+\.?)*"
 )
 _ENOUGH = 0.5
+_SHORTEST_CODE = 4
+_SURNAME_FIRST = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*,\s*[^\W\d_]+(?:[ .-][^\W\d_]*)*")
 # What most cells of a column look like shows in this many of them.
 _LOOKED_AT = 2000
 
@@ -75,7 +77,11 @@ def kind_of(texts: Iterable[str]) -> str:
     filled = [text.strip() for text in dict.fromkeys(texts) if text.strip()]
     if any("@" in text and _MAIL.search(text) for text in filled):
         return "e-mail addresses"
-    return "telephone numbers" if _most(_PHONE, filled) else ""
+    if _most(_PHONE, filled):
+        return "telephone numbers"
+    named = [text for text in filled[:_LOOKED_AT] if text.istitle()]
+    written = _most(_SURNAME_FIRST, named) and len(named) > _ENOUGH * len(filled[:_LOOKED_AT])
+    return "names, surname first" if written else ""
 
 
 def kind_of_codes(texts: Iterable[str]) -> str:
@@ -99,6 +105,28 @@ def kind_of_codes(texts: Iterable[str]) -> str:
 def _most(pattern: re.Pattern[str], filled: list[str]) -> bool:
     some = filled[:_LOOKED_AT]
     return bool(some) and sum(map(bool, map(pattern.fullmatch, some))) > _ENOUGH * len(some)
+
+
+def without_codes(text: str, code: str, stands_for: str) -> str:
+    """Return a text in which a patient's code is replaced by what stands for it.
+
+    A short code may be any number or letter: it is left alone unless it is the whole text.
+
+    >>> without_codes("WARD-A-001/L1", "WARD-A-001", "9f3c"), without_codes("L1", "1", "9f3c")
+    ('9f3c/L1', 'L1')
+    """
+    if len(code) < _SHORTEST_CODE or code not in text:
+        return text
+    return re.sub(rf"(?<![^\W_]){re.escape(code)}(?![^\W_])", stands_for, text)
+
+
+def without_address(text: str) -> bool:
+    """Say whether a text holds no e-mail address and is no telephone number.
+
+    >>> without_address("octreotide"), without_address("ask ward@example.org")
+    (True, False)
+    """
+    return not ("@" in text and _MAIL.search(text)) and not _PHONE.fullmatch(text.strip())
 
 
 def fingerprint(key: str) -> str:

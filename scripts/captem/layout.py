@@ -21,6 +21,8 @@ from captem.reading import Part
 from captem.schemas import scans
 from captem.visits import visit_number
 
+# Errors of which it follows that nobody knows which row is which scan of the patient.
+UNTOLD = frozenset({"visit_not_known", "several_baselines", "which_follow_up", "rows_disagree"})
 _KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
 
 
@@ -208,6 +210,7 @@ def _constants(part: Part, rows: pd.DataFrame, keys: list[str], names: list[str]
     result = groups[[*names, "_file", "_sheet"]].first()
     result["_first"] = groups["_row"].first()
     known = set(SCHEMAS[part.table].columns)
+    said: set[tuple[Any, str]] = set()
     for name in names:
         if name in ("source", "synthetic"):
             continue
@@ -222,11 +225,16 @@ def _constants(part: Part, rows: pd.DataFrame, keys: list[str], names: list[str]
             )
             continue
         first = filled.groupby(keys, sort=False, dropna=False)[name].transform("first")
+        heading = part.heading(_field_of(part, name))
         for row in filled[differ & filled[name].ne(first)].to_dict("records"):
+            # An interval has two ends, and one cell.
+            if (row["_row"], heading) in said:
+                continue
+            said.add((row["_row"], heading))
             part.problems.append(
                 Problem(
                     ERROR, "rows_disagree", row["_file"], row["_sheet"], str(row["_row"]),
-                    str(row["patient_id"] or ""), part.heading(_field_of(part, name)),
+                    str(row["patient_id"] or ""), heading,
                     value=str(row[name]), allowed="the same value in all rows of the patient",
                     mend="correct the one that is wrong, or give the value in one row only",
                 )

@@ -25,7 +25,7 @@ import pandas as pd
 from captem import notation
 from captem.files import same_bytes_zip
 from captem.problems import ERROR, Problem, in_order
-from captem.sources import SourceTable
+from captem.source_table import SourceTable
 
 MOST_LISTED = 2_000
 MOST_REPAIRS = 10_000

@@ -20,7 +20,9 @@ def _workbook(cohort: Cohort, file: str) -> bytes:
     repairs = cohort.repairs[cohort.repairs["file"].eq(file)]
     problems = [problem for problem in cohort.problems if problem.file == file]
     original = None
-    if any(part.cells.sheet for part in parts if part.cells is not None):
+    # What was taken out of the cells still stands in the original.
+    whole = not any(part.rewritten for part in parts)
+    if whole and any(part.cells.sheet for part in parts if part.cells is not None):
         try:
             original = Path(file).read_bytes()
         except OSError:
@@ -30,10 +32,4 @@ def _workbook(cohort: Cohort, file: str) -> bytes:
 
 def _sheet(part: Part) -> Sheet:
     assert part.cells is not None
-    column = next((item for item in part.columns if item.name == "patient_id"), None)
-    ids = None
-    if column is not None and part.hashed:
-        texts = [row[column.place] for row in part.cells.rows]
-        shown = [code or "" for code in part.frame["patient_id"]]
-        ids = (column.heading, dict(zip(texts, shown, strict=True)))
-    return Sheet(part.cells, frozenset(part.hidden), ids)
+    return Sheet(part.cells, frozenset(part.hidden), None)

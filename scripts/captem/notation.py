@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 MISSING_CODES = frozenset(
     """
-    na n/a n.a. nd n.d. - -- ? ?? . missing unknown unk pending
+    na n/a n.a. #n/a nan null nd n.d. - -- ? ?? . missing unknown unk pending
     """.split()  # noqa: SIM905
 ) | {"not known", "not available", "not done", "not given", "not reported", "k.a."}
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}

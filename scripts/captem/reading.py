@@ -26,6 +26,7 @@ from captem.visits import visit_number
 # of two scans stands in two rows of a file that has one row a scan.
 BOOKKEEPING = ("synthetic", "_file", "_sheet", "_row", "_row_post", "_follow_ups")
 PAIRS = (("krenning_pre", "krenning_post"), ("suvmax_pre", "suvmax_post"))
+_SHORTEST_ADDRESS = 6
 PAIRED = ("krenning", "suvmax", "krenning_reader2")
 
 
@@ -80,7 +81,7 @@ class Part:
     long: bool = False
     visits: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
-    hashed: bool = False
+    rewritten: bool = False
     problems: list[Problem] = field(default_factory=list)
     repairs: list[dict[str, Any]] = field(default_factory=list)
     _by_column: list[tuple[str, ...]] | None = None
@@ -129,12 +130,53 @@ def read_part(
     key : with it, the codes of patients are replaced by hashes before anything else sees them.
     hidden : headings that the file's own dictionary marks as identifiers.
     """
-    part = Part(source, table, given, _empty(), hidden=set(hidden), hashed=key is not None)
+    part = Part(source, table, given, _empty(), hidden=set(hidden))
     part.problems += [_with_place(problem, given) for problem in given.problems]
     _name_columns(part)
-    part.frame = _read_cells(part, key)
+    ids = _ids(part, key)
+    _hide(part, ids, key)
+    part.frame = _read_cells(part, ids)
     _explain_ragged(part)
     return part
+
+
+def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
+    """Take out of the cells what identifies a person, before anything is made of them.
+
+    With a key the patient's code is replaced wherever it stands in the patient's row. An e-mail
+    address or a telephone number in a text is blanked, and listed.
+    """
+    assert part.cells is not None
+    table = part.cells
+    place = next((item.place for item in part.columns if item.name == "patient_id"), None)
+    rows = table.rows
+    if key is not None and place is not None:
+        rows = [
+            [identity.without_codes(cell, row[place].strip(), code or "") for cell in row[:place]]
+            + [code or ""]
+            + [identity.without_codes(cell, row[place].strip(), code or "")
+               for cell in row[place + 1 :]]
+            for row, code in zip(rows, ids, strict=True)
+        ]  # fmt: skip
+    texts = {item.place: item for item in part.columns if item.spec.kind in ("text", "choice")}
+    for at, item in texts.items():
+        if at == place:
+            continue
+        for i, row in enumerate(rows):
+            if len(row[at]) < _SHORTEST_ADDRESS or identity.without_address(row[at]):
+                continue
+            rows = rows if rows is not table.rows else [list(own) for own in rows]
+            rows[i][at] = ""
+            part.problems.append(
+                Problem(
+                    WARNING, "identity_removed", table.file, table.sheet, str(table.numbers[i]),
+                    ids[i] or "", item.heading,
+                    allowed="no e-mail address or telephone number",
+                    mend="nothing: the cell was left out; better remove it from the file",
+                )
+            )  # fmt: skip
+    if rows is not table.rows:
+        part.cells, part.rewritten = replace(table, rows=rows), True
 
 
 def unreadable(source: Source, table: str, problem: Problem) -> Part:
@@ -190,6 +232,8 @@ def _name_columns(part: Part) -> None:
                 part.columns.append(Column(DATE, place, heading, spec, (DATE,)))
         else:
             part.columns += _columns(part, place, heading, found)
+    read = {column.heading for column in part.columns} | {header[i] for i in part.layout.values()}
+    part.repairs = [repair for repair in part.repairs if repair["column"] in read]
     if not part.long:
         # A visit says nothing where each row holds both scans: it is kept like any other column.
         part.layout = {}
@@ -233,6 +277,10 @@ def _meanings(part: Part, chosen: Mapping[str, int | None]) -> dict[int, Meaning
         ranks.setdefault(bare, {}).setdefault(_rank(heading, bare, part.table), []).append(place)
     for bare, by_rank in ranks.items():
         places = by_rank[min(by_rank)]
+        if bare.name == "patient_id" and len(places) > 1:
+            # Beside a code of the study, a number of the patient is the hospital's.
+            codes = [i for i in places if not identity.identifies(part.cells.header[i])]
+            places = codes or places
         names = [part.cells.header[place] for place in places]
         if len(set(names)) > 1:
             part.problems.append(
@@ -270,12 +318,12 @@ def _meaning(part: Part, heading: str) -> Meaning | None:
 
 
 def _rank(heading: str, found: Meaning, table: str) -> int:
-    """Return 0 for a name of captem's own or of REDCap's, 1 for the same words, 2 for a synonym."""
+    """Return 0 for a name of captem's own or of REDCap's, 1 for any other spelling of it."""
     name = _canonical(found, table)
     # The forms that captem writes for REDCap have one name a project: lesion_suvmax.
     if heading in (name, f"lesion_{name}", f"redcap_repeat_{name}", f"redcap_{name}_name"):
         return 0
-    return 1 if headings.plain(heading) == headings.plain(name) else 2
+    return 1
 
 
 def _canonical(found: Meaning, table: str) -> str:
@@ -364,10 +412,9 @@ def _holds_pairs(part: Part, place: int, heading: str, found: Meaning) -> bool:
 # --- the cells -----------------------------------------------------------------------------------
 
 
-def _read_cells(part: Part, key: str | None) -> pd.DataFrame:
+def _read_cells(part: Part, ids: list[str | None]) -> pd.DataFrame:
     assert part.cells is not None
     table = part.cells
-    ids = _ids(part, key)
     shown = [code or "" for code in ids]
     columns: dict[str, Any] = {}
     for column in part.columns:
@@ -384,6 +431,7 @@ def _read_cells(part: Part, key: str | None) -> pd.DataFrame:
     frame["_sheet"] = pd.Series(table.sheet, dtype=object, index=index)
     frame["_row"] = pd.Series(table.numbers, dtype=object, index=index)
     by_row = dict(zip(map(str, table.numbers), shown, strict=True))
+    percents = {item.heading for item in part.columns if item.spec.kind == "percent"}
     part.repairs += [
         {
             "file": table.file, "sheet": table.sheet, "row": str(row), "column": column,
@@ -391,7 +439,8 @@ def _read_cells(part: Part, key: str | None) -> pd.DataFrame:
             "rule": rule,
         }
         for row, column, written, said, rule in table.repairs
-        if column not in part.hidden
+        # A cell that shows 7% is read as 7, which is listed with the reading.
+        if column not in part.hidden and not (rule == "percent_format" and column in percents)
     ]  # fmt: skip
     part.problems = [
         problem if problem.patient_id or problem.row not in by_row
@@ -459,15 +508,11 @@ def _read_column(part: Part, column: Column, ids: list[str]) -> dict[str, Any]:
     values, odd = [], np.zeros(len(texts), dtype=bool)
     for i, text in enumerate(texts):
         cell = parted.get(text, text)
-        reading = readings.found.get(cell, none)
-        values.append(reading)
-        odd[i] = (
-            cell in readings.faults
-            or (column.side is not None and text not in parted and not notation.is_missing(text))
-            or cell in readings.doubtful
-            or bool(reading.rule)
-            or text in parted
-        )
+        # Of both scans, a cell with one value says nothing of either.
+        lone = column.side is not None and text not in parted
+        values.append(none if lone else readings.found.get(cell, none))
+        odd[i] = lone or text in parted or cell in readings.faults or cell in readings.doubtful
+        odd[i] |= bool(readings.found.get(cell, none).rule)
     for place in np.flatnonzero(odd[codes]) if len(texts) else ():
         text = texts[codes[place]]
         cell = parted.get(text, text)
@@ -503,8 +548,15 @@ def _explain(
         "patient_id": patient,
         "column": column.heading,
     }
+    if column.side is not None and text not in parted:
+        # Said once, with the first of the two scans.
+        if column.side == 1 or not text.strip():
+            return
+        if notation.is_missing(text):
+            part.repairs.append({**where, "written": text, "read": "", "rule": "missing_code"})
+            return
     fault = readings.faults.get(cell)
-    if column.side is not None and text not in parted and not notation.is_missing(text):
+    if column.side is not None and text not in parted:
         fault = "only one value where the column holds those of both scans, as 1/3"
     if fault:
         part.problems.append(
@@ -523,13 +575,10 @@ def _explain(
             )
         )  # fmt: skip
     reading = readings.found[cell]
-    rule = "before_and_after" if column.side is not None else reading.rule
-    if rule and not (column.side is not None and text not in parted):
-        part.repairs.append(
-            {**where, "written": text, "rule": rule,
-             "read": f"{column.name}: {_said(reading)}" if column.side is not None
-             else _said(reading)}
-        )  # fmt: skip
+    both = column.side is not None
+    if rule := "before_and_after" if both else reading.rule:
+        said = f"{column.name}: {_said(reading)}" if both else _said(reading)
+        part.repairs.append({**where, "written": text, "read": said, "rule": rule})
 
 
 def _array(values: list[Any], kind: str, codes: np.ndarray) -> Any:
@@ -560,6 +609,7 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
     schema = SCHEMAS[part.table]
     reserved = {*schema.columns, *fields(schema), *scans(schema), *BOOKKEEPING}
     kept: dict[str, Any] = {}
+    explained = _named_already(part)
     for place, heading in enumerate(part.cells.header):
         if place in taken:
             continue
@@ -586,6 +636,8 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
             name = f"{name.lstrip('_')} (as given)"
         printed = [notation.printable(text) or None for text in texts]
         kept[name] = pd.Series(printed, dtype=object)
+        if heading in explained:
+            continue
         near = difflib.get_close_matches(heading.lower(), fields(schema), 1, 0.8)
         hint = f"if it is {near[0]}, say so" if near else "if captem should use it, say so"
         part.problems.append(
@@ -596,6 +648,17 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
             )
         )  # fmt: skip
     return kept
+
+
+def _named_already(part: Part) -> set[str]:
+    """Return the headings of which an error says already why they are not read."""
+    rules = ("ambiguous_heading", "repeated_heading", "which_scan")
+    return {
+        name
+        for problem in part.problems
+        if problem.rule in rules
+        for name in (problem.value, *problem.value.split(", "))
+    }
 
 
 def _without_heading(part: Part, place: int, texts: list[str]) -> list[Problem]:

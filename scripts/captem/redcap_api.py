@@ -24,7 +24,7 @@ from redcap import Project
 from urllib3.exceptions import ReadTimeoutError
 
 from captem.identity import identifies
-from captem.sources import NotReadableFile
+from captem.source_table import NotReadableFile
 
 _TOKEN = re.compile(r"[0-9A-Fa-f]{32}")
 _SUPER_TOKEN = re.compile(r"[0-9A-Fa-f]{64}")

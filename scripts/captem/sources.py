@@ -13,8 +13,6 @@ from pathlib import Path
 
 from captem.source_table import WANTED, IsHeading, NotReadableFile, SourceTable
 
-__all__ = ["NotReadableFile", "SourceTable", "read_csv", "read_source"]
-
 _READ = "an Excel workbook (.xlsx), a CSV file, an SPSS file (.sav) or Parquet"
 _OPEN_AND_SAVE = (
     "open it in the program that wrote it and save the table as an Excel workbook (.xlsx) "
@@ -46,6 +44,7 @@ _IN_ZIP: tuple[tuple[str, str, str], ...] = (
      "copy the table into a spreadsheet and save it as an Excel workbook (.xlsx)"),
     (r"Index/.*\.iwa", "an Apple Numbers sheet", "in Numbers choose File, Export to, Excel or CSV"),
 )  # fmt: skip
+_JSON = re.compile(rb"\s*(\[\s*[\[{]|\{\s*[\"}])")
 _WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|meta|body|table|div|style|\?xml)\b", re.I)
 
 
@@ -89,11 +88,6 @@ def read_source(
     from captem.delimited import read_delimited
 
     return read_delimited(data, name, is_heading)
-
-
-def read_csv(path: str | Path, name: str) -> SourceTable:
-    """Read a file whose headings are not known beforehand."""
-    return read_source(path, name)
 
 
 def _bytes(path: Path) -> bytes:
@@ -142,6 +136,8 @@ def _check_format(data: bytes, suffix: str) -> None:
         if data.startswith(start):
             raise _unknown(what, mend)
     bare = data.removeprefix(b"\xef\xbb\xbf")
+    if _JSON.match(bare):
+        raise _unknown("a JSON file", "export the table as CSV UTF-8 or as an Excel workbook")
     if _WEB_PAGE.match(bare):
         what = "XML" if bare.lstrip()[:5].lower() == b"<?xml" else "a web page (HTML)"
         named = f" named {suffix}" if suffix else ""
