@@ -16,7 +16,7 @@ READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check test checks format bench lock clean
+.PHONY: run study check template test checks format bench lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -33,6 +33,11 @@ study: $(READY)
 check: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores $(CORES) check $(if $(STUDY),--configfile $(STUDY))
+
+# Forms for collecting data: for Excel, for REDCap, and as a Table Schema.
+template: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) template $(if $(STUDY),--configfile $(STUDY))
 
 define study-is-there
 @test -z "$(STUDY)" || test -f "$(STUDY)" || { echo "There is no file $(STUDY) in $$PWD." \

@@ -3,6 +3,7 @@
     snakemake --cores 2                                     the example study
     snakemake --cores 2 --configfile my_study.yaml          yours
     snakemake --cores 2 check --configfile my_study.yaml    only read and check its tables
+    snakemake --cores 2 template                            forms for collecting data
 
 The settings are explained in config/README.md, the results in results/README.md.
 """

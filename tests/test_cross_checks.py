@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from captem.cross_checks import CHECKS, LEVELS
+from captem.cross_checks import CHECKS, LEVELS, listing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from studies import ROOT
 from test_layout import ingest
 
 BEFORE, SCORE = "follow_up_before_baseline", "score_against_suv"
 PAIR = {"krenning_pre": "1", "krenning_post": "3"}
+
+
+def test_the_manual_lists_the_checks():
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    assert listing() in manual, "run tools/write_dictionary.py"
 
 
 def table(columns):

@@ -1,4 +1,4 @@
-"""Write the data dictionary into config/README.md, from the schemas.
+"""Write the data dictionary and the cross-checks into config/README.md, from the code.
 
 python tools/write_dictionary.py
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from captem import cross_checks  # noqa: E402
 from captem.schemas import LESIONS, PATIENTS, dictionary  # noqa: E402
 
 MANUAL = ROOT / "config/README.md"
@@ -20,8 +21,13 @@ MANUAL = ROOT / "config/README.md"
 def main() -> None:
     """Replace what stands between the marks of each table."""
     text = MANUAL.read_text(encoding="utf-8")
-    for name, schema in (("patients", PATIENTS), ("lesions", LESIONS)):
-        block = f"<!-- {name} -->\n{dictionary(schema)}<!-- end -->"
+    blocks = {
+        "patients": dictionary(PATIENTS),
+        "lesions": dictionary(LESIONS),
+        "checks": cross_checks.listing(),
+    }
+    for name, lines in blocks.items():
+        block = f"<!-- {name} -->\n{lines}<!-- end -->"
         text = re.sub(f"<!-- {name} -->\n.*?<!-- end -->", lambda _: block, text, flags=re.DOTALL)  # noqa: B023
     MANUAL.write_text(text, encoding="utf-8")
 

@@ -239,6 +239,13 @@ CHECKS: dict[str, Check] = {
 }  # fmt: skip
 
 
+def listing() -> str:
+    """Return the checks as a table in Markdown, a line a check."""
+    lines = ["| check | asks | usually |", "|---|---|---|"]
+    lines += [f"| `{name}` | {check.asks} | {check.level} |" for name, check in CHECKS.items()]
+    return "\n".join(lines) + "\n"
+
+
 _BOOK = ("_file", "_sheet", "_row", "_row_post")
 
 
