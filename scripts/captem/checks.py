@@ -145,7 +145,9 @@ def empty_rows(part: Part) -> list[Problem]:
         for number, row, code in zip(
             part.cells.numbers, part.cells.rows, part.frame["patient_id"], strict=True
         )
-        if row[place].strip() and not any(map(str.strip, [*row[:place], *row[place + 1 :]]))
+        if not any(map(str.strip, row[place + 1 :]))
+        and not any(map(str.strip, row[:place]))
+        and row[place].strip()
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from captem.header_row import (
@@ -32,7 +32,8 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _POINT = re.compile(r"\s*-?\d+\.\d+\s*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
 # The longest cell that is read; a longer one is a broken file.
-csv.field_size_limit(1_000_000)
+_LONGEST_LINE = 1_000_000
+csv.field_size_limit(_LONGEST_LINE)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _line(text: str, start: int) -> tuple[int, int]:
 def _read(body: str, delimiter: str, skipped: int, is_heading: IsHeading) -> _Reading | None:
     """Read with one delimiter, as far as the quotation marks allow; None where there is no row."""
     rows, numbers, fault = [], [], ""
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
+    reader = _rows(body, delimiter)
     number = skipped
     try:
         for cells in reader:
@@ -202,6 +203,14 @@ def _read(body: str, delimiter: str, skipped: int, is_heading: IsHeading) -> _Re
     if not rows:
         return None
     return _Reading(delimiter, rows, numbers, fault, find_headings(rows, numbers, is_heading))
+
+
+def _rows(body: str, delimiter: str) -> Iterable[list[str]]:
+    """Part a text into rows of cells; without quotation marks every line is a row, as it stands."""
+    lines = body.replace("\r\n", "\n")
+    if '"' in body or "\r" in lines or max(map(len, lines.split("\n"))) > _LONGEST_LINE:
+        return csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
+    return (line.split(delimiter) for line in lines.removesuffix("\n").split("\n"))
 
 
 def _check(reading: _Reading) -> None:

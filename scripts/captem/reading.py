@@ -26,7 +26,6 @@ from captem.visits import visit_number
 # of two scans stands in two rows of a file that has one row a scan.
 BOOKKEEPING = ("synthetic", "_file", "_sheet", "_row", "_row_post", "_follow_ups")
 PAIRS = (("krenning_pre", "krenning_post"), ("suvmax_pre", "suvmax_post"))
-_SHORTEST_ADDRESS = 6
 PAIRED = ("krenning", "suvmax", "krenning_reader2")
 
 
@@ -162,8 +161,9 @@ def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
     for at, item in texts.items():
         if at == place:
             continue
-        for i, row in enumerate(rows):
-            if len(row[at]) < _SHORTEST_ADDRESS or identity.without_address(row[at]):
+        told = {text for text in {row[at] for row in rows} if not identity.without_address(text)}
+        for i, row in enumerate(rows) if told else ():
+            if row[at] not in told:
                 continue
             rows = rows if rows is not table.rows else [list(own) for own in rows]
             rows[i][at] = ""
