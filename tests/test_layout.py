@@ -73,7 +73,9 @@ def test_the_setting_decides_which_follow_up_counts(tmp_path, follow_up, score):
     st.sampled_from(["first", "last"]),
     st.permutations(range(3)),
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_the_scores_never_decide(tmp_path, values, follow_up, order):
     """Whatever the scores are and however the rows stand, the date alone decides."""
     days = ["2025-03-01", "2025-06-01", "2025-09-01"]

@@ -12,12 +12,10 @@ from captem import headings as known_headings
 from captem import lesions, notation
 from captem.headings import SCHEMAS
 from captem.identity import identifies
+from captem.lesions import NUMBER
 from captem.problems import ERROR, WARNING, Problem
 from captem.reading import PAIRS, Part, Source
 from captem.schemas import fields, scans
-
-# The column that stands for the code of a patient while lesions are matched to patients.
-NUMBER = "_number"
 
 
 def headings(source: Source, parts: list[Part]) -> list[Problem]:
@@ -134,20 +132,22 @@ def empty_rows(part: Part) -> list[Problem]:
     place = next((item.place for item in part.columns if item.name == "patient_id"), None)
     if place is None or len(part.cells.header) < 2 or part.long:
         return []
+    bare = np.ones(len(part.frame), dtype=bool)
+    for column in part.columns:
+        for name in column.frame if column.place != place else ():
+            if bare.any():
+                bare &= part.frame[name].isna().to_numpy()
+    rows = [(i, part.cells.rows[i]) for i in np.flatnonzero(bare)]
     return [
         Problem(
-            WARNING, "only_a_code", part.cells.file, part.cells.sheet, str(number),
-            code or "", part.cells.header[place],
-            allowed="values of the patient beside the code",
+            WARNING, "only_a_code", part.cells.file, part.cells.sheet,
+            str(part.cells.numbers[i]), part.frame["patient_id"].iloc[i] or "",
+            part.cells.header[place], allowed="values of the patient beside the code",
             mend="nothing, if the patient has no data yet; else remove the row: it is counted as "
             "a patient",
         )
-        for number, row, code in zip(
-            part.cells.numbers, part.cells.rows, part.frame["patient_id"], strict=True
-        )
-        if not any(map(str.strip, row[place + 1 :]))
-        and not any(map(str.strip, row[:place]))
-        and row[place].strip()
+        for i, row in rows
+        if row[place].strip() and not any(map(str.strip, [*row[:place], *row[place + 1 :]]))
     ]  # fmt: skip
 
 
@@ -184,8 +184,7 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
         problems += _repeated(
             marks[~unnamed], key, "duplicate_lesion", "each lesion of a patient in one row"
         )
-    named = marks["patient_id"].notna() & marks["patient_id"].ne("")
-    orphans = marks[named & ~marks["patient_id"].isin(patients["patient_id"])]
+    orphans = marks[marks[NUMBER].ge(0) & ~marks[NUMBER].isin(patients[NUMBER])]
     problems += [
         Problem(
             ERROR, "unknown_patient", row["_file"], row["_sheet"], str(row["_row"]),
@@ -199,8 +198,8 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
 
 
 def _repeated(frame: pd.DataFrame, key: list[str], rule: str, allowed: str) -> list[Problem]:
-    frame = frame[frame["patient_id"].notna() & frame["patient_id"].ne("")]
-    twice = frame[frame.duplicated(key, keep=False)]
+    frame = frame[frame[NUMBER].ge(0)]
+    twice = frame[frame.duplicated([NUMBER, *key[1:]], keep=False)]
     problems = []
     for _, rows in twice.groupby(key, sort=False):
         places = [_place(row) for row in rows.to_dict("records")]

@@ -18,6 +18,7 @@ import pandas as pd
 from captem import checks, cross_checks, flow, intake, layout, patient_level
 from captem.headings import SCHEMAS
 from captem.intake import Taken
+from captem.lesions import NUMBER, numbered
 from captem.problems import COLUMNS, ERROR, Problem, in_order
 from captem.reading import Part, Source, joined, read_part, unreadable
 
@@ -115,6 +116,7 @@ def _ingest(
 
     patients = joined(frames["patients"], "patients")
     marks = joined(frames["lesions"], "lesions")
+    patients, marks = numbered(patients, marks)
     headings = _Headings(parts)
     problems += checks.ids(patients, marks)
     problems += cross_checks.found(patients, marks, levels, tolerance, headings.of)
@@ -125,12 +127,13 @@ def _ingest(
     problems += checks.fewer_lesions(kept, marks[left_out.ne("")])
     marks = marks[left_out.eq("")]
     if on_problem == "exclude_row":
-        marks = marks[marks["patient_id"].isin(kept["patient_id"])]
+        marks = marks[marks[NUMBER].isin(kept[NUMBER])]
     derived, notes, derivations = patient_level.from_lesions(kept, marks, rule)
     problems += notes
     everyone = pd.concat([derived, patients[reasons.ne("")]]).sort_index()
-    scans = marks.groupby("patient_id")["_follow_ups"].max()
-    seen = everyone["patient_id"].map(scans).fillna(0)
+    of_lesions = marks.groupby(NUMBER)["_follow_ups"].agg(["max", "size"])
+    of_lesions = of_lesions.reindex(everyone[NUMBER]).set_axis(everyone.index)
+    seen = of_lesions["max"].fillna(0)
     everyone["_follow_ups"] = everyone["_follow_ups"].fillna(0).clip(lower=seen)
     table = flow.answered(everyone, marks, reasons, threshold, rule)
     counts = {"recorded": recorded, "patients": flow.unplaced(parts)["patients"]}
@@ -139,7 +142,7 @@ def _ingest(
         lesions=_canonical(marks, "lesions"),
         problems=problems,
         repairs=_repair_frame(repairs, derivations),
-        flow=flow.count(table, counts, marks, follow_up),
+        flow=flow.count(table, of_lesions["size"], counts, len(marks), follow_up),
         eligibility=table,
         sources=_source_frame(parts),
         parts=parts,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from captem import notation
+from captem.lesions import NUMBER
 from captem.problems import ERROR, WARNING, Problem
 
 OFF = "off"
@@ -266,8 +267,8 @@ def found(
     heading : gives the file's own heading of a column, for table, file, sheet and column.
     """
     organs = [name for name in patients if re.match(r"(liver|spleen)_suv_", name)]
-    unique = patients.drop_duplicates("patient_id").set_index("patient_id")[organs]
-    with_organs = marks.join(unique, on="patient_id")
+    unique = patients.drop_duplicates(NUMBER).set_index(NUMBER)[organs]
+    with_organs = marks.join(unique, on=NUMBER)
     problems = []
     for name, check in CHECKS.items():
         level = levels.get(name, check.level)

@@ -58,7 +58,11 @@ def answered(
 
 
 def count(
-    table: pd.DataFrame, lesions: dict[str, int], marks: pd.DataFrame, follow_up: str
+    table: pd.DataFrame,
+    per_patient: pd.Series,
+    counts: dict[str, int],
+    n_lesions: int,
+    follow_up: str,
 ) -> pd.DataFrame:
     """Return `flow.csv` from `eligibility.csv`.
 
@@ -67,24 +71,26 @@ def count(
 
     Parameters
     ----------
-    lesions : `recorded`, the number of lesions in the files, and `patients`, the rows of patients
+    table : `eligibility.csv`.
+    per_patient : the number of included lesions of each of its rows.
+    counts : `recorded`, the number of lesions in the files, and `patients`, the rows of patients
         that do not fit their headings and have no row in `table`.
-    marks : the lesions of the patients that are included.
+    n_lesions : the number of included lesions.
     """
     included = table[table["without_errors"]]
-    recorded = len(table) + lesions["patients"]
-    rows: list[tuple[str, str, int, int]] = [("recorded", "", recorded, lesions["recorded"])]
+    recorded = len(table) + counts["patients"]
+    rows: list[tuple[str, str, int, int]] = [("recorded", "", recorded, counts["recorded"])]
     out = table.loc[~table["without_errors"], "left_out_for"].value_counts(sort=False).to_dict()
-    if lesions["patients"]:
-        out["ragged row"] = out.get("ragged row", 0) + lesions["patients"]
-    gone = lesions["recorded"] - len(marks)
+    if counts["patients"]:
+        out["ragged row"] = out.get("ragged row", 0) + counts["patients"]
+    gone = counts["recorded"] - n_lesions
     if not out:
         rows.append(("excluded", "row with errors", 0, gone))
     for place, (words, number) in enumerate(out.items()):
         # Lesions are left out with their patient or by errors of their own: counted once.
         rows.append(("excluded", f"row with errors: {words}", number, 0 if place else gone))
-    rows.append(("included", "", len(included), len(marks)))
-    per_patient = included["patient_id"].map(marks["patient_id"].value_counts()).astype(float)
+    rows.append(("included", "", len(included), n_lesions))
+    per_patient = per_patient[table["without_errors"]]
 
     def line(step: str, words: str, chosen: pd.Series) -> tuple[str, str, int, int]:
         return step, words, int(chosen.sum()), int(per_patient[chosen].sum())

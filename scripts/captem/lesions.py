@@ -35,6 +35,21 @@ RULE_WORDS = {
     "index": "reached by the index lesion",
 }
 RULES = tuple(RULE_WORDS)
+# The column that stands for the code of a patient while lesions are matched to patients.
+NUMBER = "_number"
+
+
+def numbered(patients: pd.DataFrame, lesions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give each patient a number, in both tables; -1 where a row has no code.
+
+    Lesions are matched to patients by it: with many lesions most of the time would go into texts.
+    """
+    codes = pd.concat([patients["patient_id"], lesions["patient_id"]])
+    numbers, _ = pd.factorize(codes.where(codes.ne("")))
+    return (
+        patients.assign(**{NUMBER: numbers[: len(patients)]}),
+        lesions.assign(**{NUMBER: numbers[len(patients) :]}),
+    )
 
 
 def matched(lesions: pd.DataFrame, ends: tuple[str, ...]) -> pd.DataFrame:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from captem import criterion, lesions, notation
-from captem.checks import NUMBER, against_lesions, index_lesions
+from captem.checks import against_lesions, index_lesions
+from captem.lesions import NUMBER
 from captem.problems import WARNING, Problem
 from captem.reading import PAIRS, with_columns
 
@@ -18,6 +19,7 @@ def from_lesions(
     """Fill in a patient's scores and SUVmax from the matched lesions where the sheet has none.
 
     The value given for a patient is kept; where the lesions exclude it, a warning says so.
+    Both tables have the numbers of `lesions.numbered`.
     SUVmax is derived from lesions that also carry the patient's scores, so that one row never mixes
     the score of one lesion with the SUVmax of another.
     """
@@ -25,9 +27,6 @@ def from_lesions(
     if marks.empty:
         return patients, [], pd.DataFrame()
     marks = with_columns(marks, [*criterion.SCORES, *SUV])
-    # Numbers in place of the codes: with many lesions most of the time would go into texts.
-    numbers, _ = pd.factorize(pd.concat([patients["patient_id"], marks["patient_id"]]))
-    patients[NUMBER], marks[NUMBER] = numbers[: len(patients)], numbers[len(patients) :]
     marks = marks[marks[NUMBER] >= 0]
     scored = lesions.matched(marks, criterion.SCORES)
     measured = lesions.matched(marks, SUV)
@@ -50,17 +49,21 @@ def from_lesions(
         halves, warnings = _halves_that_differ(patients, shared, names, rule)
         problems += warnings
         for name in names:
+            lacking = patients[_ends(name)[0]].isna()
+            if not lacking.any():
+                continue
             basis = shared[~shared[NUMBER].isin(halves)]
             if name.endswith("_pre"):
                 compared = {*shared[NUMBER], *apart}
                 basis = pd.concat([basis, _baseline_only(marks, patients, names, compared)])
             ranked = lesions.patient_values(basis, _ends(name), rule, NUMBER)
-            wanted = patients[_ends(name)[0]].isna() & patients[NUMBER].isin(ranked.index)
+            wanted = lacking & patients[NUMBER].isin(ranked.index)
             for end in _ends(name):
                 found = patients.loc[wanted, NUMBER].map(ranked[end])
                 patients.loc[wanted, end] = found.astype(patients[end].dtype)
             repairs.append(_derived(patients[wanted], name, rule))
-    return patients.drop(columns=NUMBER), problems, pd.concat(repairs)
+    listed = pd.concat(repairs) if repairs else pd.DataFrame()
+    return patients, problems, listed
 
 
 def _derived(patients: pd.DataFrame, name: str, rule: str) -> pd.DataFrame:
@@ -100,12 +103,14 @@ def _halves_that_differ(
     problems = []
     for name, other in (names, names[::-1]):
         low, high = _ends(name)[0], _ends(name)[-1]
+        half = patients[low].notna() & patients[_ends(other)[0]].isna()
+        if not half.any():
+            continue
         ranked = lesions.patient_values(shared, _ends(name), rule, NUMBER)
         own = ranked.reindex(patients[NUMBER]).astype(float).set_axis(patients.index)
         least, most = patients[low].astype(float), patients[high].astype(float)
         apart = (own[low] > most) | (own[high] < least)
-        half = apart & patients[_ends(other)[0]].isna()
-        for row in patients[half].to_dict("records"):
+        for row in patients[half & apart].to_dict("records"):
             found.add(row[NUMBER])
             problems.append(
                 Problem(

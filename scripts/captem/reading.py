@@ -84,6 +84,14 @@ class Part:
     problems: list[Problem] = field(default_factory=list)
     repairs: list[dict[str, Any]] = field(default_factory=list)
     _by_column: list[tuple[str, ...]] | None = None
+    _distinct: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def distinct_texts(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct cells of a column, and which of them stands in each row."""
+        if place not in self._distinct:
+            codes, distinct = pd.factorize(self.cell_texts(place))
+            self._distinct[place] = codes, distinct
+        return self._distinct[place]
 
     def cell_texts(self, place: int) -> np.ndarray:
         """Return the cells of one column of the file."""
@@ -161,7 +169,8 @@ def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
     for at, item in texts.items():
         if at == place:
             continue
-        told = {text for text in {row[at] for row in rows} if not identity.without_address(text)}
+        _, distinct = part.distinct_texts(at)
+        told = {text for text in distinct if not identity.without_address(text)}
         for i, row in enumerate(rows) if told else ():
             if row[at] not in told:
                 continue
@@ -177,6 +186,7 @@ def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
             )  # fmt: skip
     if rows is not table.rows:
         part.cells, part.rewritten = replace(table, rows=rows), True
+        part._by_column, part._distinct = None, {}
 
 
 def unreadable(source: Source, table: str, problem: Problem) -> Part:
@@ -500,7 +510,7 @@ def _read_column(part: Part, column: Column, ids: list[str]) -> dict[str, Any]:
     """Read one column; each distinct text is read once, and only what is odd is looked at again."""
     assert part.cells is not None
     spec = column.spec
-    codes, distinct = pd.factorize(part.cell_texts(column.place))
+    codes, distinct = part.distinct_texts(column.place)
     texts = [str(text) for text in distinct]
     parted = _sides(texts, column) if column.side is not None else {}
     readings = cells.read([parted.get(text, text) for text in texts], spec, _setting(part, column))
