@@ -199,3 +199,39 @@ def test_each_row_is_in_the_cohort_in_the_flow_or_a_problem(tmp_path, rows, foll
     kept = set(found.patients["patient_id"])
     told = {p.patient_id for p in found.problems}
     assert {row[0] for row in rows} <= kept | told
+
+
+def test_a_column_that_names_the_scans_is_found_by_what_stands_in_it(tmp_path):
+    """By the dates alone the slip in the second year would make the follow-up the baseline."""
+    table = (
+        "patient_id,Untersuchung,pet_date,krenning\n"
+        "A,baseline,2022-01-10,0\nA,FU 9 months,2021-10-20,2\n"
+        "B,baseline,2022-01-10,1\nB,FU 9 months,2022-10-20,3\n"
+    )
+    found = ingest(tmp_path, table)
+    assert scores(found) == {"A": (0, 2), "B": (1, 3)}
+    assert [(p.rule, p.row) for p in found.problems] == [("follow_up_before_baseline", "3")]
+
+
+def test_scans_that_do_not_count_are_looked_at_too(tmp_path):
+    early = SEVERAL.replace("2025-03-01", "2024-03-01")
+    found = ingest(tmp_path, early, follow_up="last")
+    assert [(p.severity, p.rule, p.row) for p in found.problems] == [
+        ("error", "follow_up_before_baseline", "5")
+    ]
+    quiet = ingest(tmp_path, early, levels={"follow_up_before_baseline": "off"})
+    assert quiet.problems == []
+
+
+def test_a_follow_up_without_a_score_beside_one_that_has_it_is_pointed_out(tmp_path):
+    table = LONG + "A,baseline,2025-01-01,1,5,,\nA,FU 1,2025-06-01,3,9,,\nA,FU 2,2025-12-01,,8,,\n"
+    found = ingest(tmp_path, table)
+    assert [(p.rule, p.row) for p in found.problems] == [("other_follow_up_scored", "4")]
+
+
+def test_cycles_are_those_at_the_follow_up_that_counts(tmp_path):
+    table = "patient_id,visit,krenning,captem_cycles\nA,baseline,1,0\nA,FU 1,2,3\nA,FU 2,3,8\n"
+    for follow_up, cycles in (("first", 3), ("last", 8)):
+        found = ingest(tmp_path, table, follow_up=follow_up)
+        assert found.problems == []
+        assert list(found.patients["captem_cycles"]) == [cycles]

@@ -76,7 +76,7 @@ def test_score_off_the_scale_is_read_and_left_to_the_range_check(cell, low, high
         ("<3", 0, 3, "censored"),
         ("≤1", 0, 1, "censored"),
         (">20", 20, math.inf, "censored"),
-        (">=20", 20, math.inf, "censored"),
+        (">=20", 20, math.inf, ""),
         ("-5", -5, -5, ""),
     ],
 )

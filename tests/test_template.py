@@ -215,7 +215,12 @@ def test_cells_have_the_format_of_their_kind():
             if spec.kind == "date":
                 assert check.type == "date"
             if spec.kind in ("score", "percent"):
-                assert not check.showErrorMessage and "interval such as" in check.prompt
+                assert "interval such as" in check.prompt
+                # Another notation is asked about, never refused.
+                assert not check.showErrorMessage or check.errorStyle == "warning"
+            if spec.kind == "score":
+                offered = check.formula1.strip('"').split(",")
+                assert all(notation.score(text).rule == "" for text in offered)
     types = {spec.name: spec.kind for spec in fields(PATIENTS).values()}
     for column in described("patients")["fields"]:
         assert (column["type"] == "date") == (types[column["name"]] == "date")

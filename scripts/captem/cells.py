@@ -50,12 +50,13 @@ class Readings:
     """The distinct cells of a column: what they were read as, or why they cannot be read.
 
     `doubtful` holds the cells that can be read but have to be confirmed: numbers below 1 in a
-    column of percents, which may be fractions.
+    column of percents, which may be fractions; `throughout` says that no cell is above 1.
     """
 
     found: dict[str, Reading]
     faults: dict[str, str]
     doubtful: frozenset[str] = frozenset()
+    throughout: bool = False
 
 
 def read(cells: Iterable[str], spec: Field, setting: Setting) -> Readings:
@@ -175,9 +176,10 @@ def _with_unit(found: dict[str, Reading], faults: dict[str, str], setting: Setti
         return Readings(found, faults)
     doubtful = {cell for cell, reading in bare.items() if 0 < _stated(reading) < 1}
     # A column that holds nothing above 1 holds fractions or very low percents: a 1 is then either.
-    if doubtful and all(_stated(reading) <= 1 for reading in bare.values()):
+    throughout = all(_stated(reading) <= 1 for reading in bare.values())
+    if doubtful and throughout:
         doubtful |= {cell for cell, reading in bare.items() if _stated(reading) == 1}
-    return Readings(found, faults, frozenset(doubtful))
+    return Readings(found, faults, frozenset(doubtful), throughout)
 
 
 def _stated(reading: Interval) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,24 @@ def empty_rows(part: Part) -> list[Problem]:
     ]  # fmt: skip
 
 
+_TOTAL = re.compile(r"(total|sum|summe|gesamt|mean|mittelwert|median|n\s*=)\b.*", re.IGNORECASE)
+
+
+def totals(part: Part) -> list[Problem]:
+    """Is a row a line of totals? It would be counted as a patient."""
+    frame = part.frame
+    codes = frame["patient_id"].dropna()
+    return [
+        Problem(
+            ERROR, "total_row", frame["_file"][i], frame["_sheet"][i], str(frame["_row"][i]),
+            code, part.heading("patient_id"), code, "the code of a patient",
+            "remove the line of totals from the table",
+        )
+        for i, code in codes.items()
+        if _TOTAL.fullmatch(code)
+    ]  # fmt: skip
+
+
 def fewer_lesions(patients: pd.DataFrame, left_out: pd.DataFrame) -> list[Problem]:
     """Are lesions of a patient who stays left out, so that the others speak for the patient?"""
     gone = left_out["patient_id"].value_counts()
@@ -285,8 +304,8 @@ def against_lesions(patients: pd.DataFrame, scored: pd.DataFrame, rule: str) -> 
                     row["patient_id"], name, notation.written(row[ends[0]], row[ends[1]]),
                     f"{notation.written(low, high)}, which the lesions give under the rule "
                     f"{rule!r}",
-                    "nothing: the patient's score is kept as given, the criterion is asked of "
-                    "the lesions; correct the one that is wrong",
+                    "if one is wrong, correct it; the patient's score is kept as given, and the "
+                    "criterion is asked of the lesions (criterion: rule in the config)",
                 )
             )  # fmt: skip
     return problems

@@ -111,7 +111,8 @@ def _ingest(
         for part, frame in zip(own, arranged, strict=True):
             frames[part.table].append(frame)
         problems += checks.headings(source, own)
-    problems = [problem for part in parts for problem in part.problems] + problems
+    found = [problem for part in parts for problem in part.problems]
+    problems = cross_checks.levelled(found, levels) + problems
     repairs = [repair for part in parts for repair in part.repairs]
 
     patients = joined(frames["patients"], "patients")
@@ -172,7 +173,8 @@ def _part(source: Source, given: Taken, key: str | None) -> Part:
         assert given.problem is not None
         return unreadable(source, given.table, given.problem)
     part = read_part(source, given.table, given.cells, key, given.hidden)
-    part.problems += checks.codes(part) + checks.empty_rows(part) + checks.ranges(part)
+    part.problems += checks.codes(part) + checks.empty_rows(part)
+    part.problems += checks.totals(part) + checks.ranges(part)
     return part
 
 

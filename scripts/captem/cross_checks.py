@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -238,6 +238,15 @@ CHECKS: dict[str, Check] = {
         WARNING, "was CAPTEM the only treatment between the scans?", _KNOW, _therapy_between
     ),
 }  # fmt: skip
+
+
+def levelled(problems: list[Problem], levels: Mapping[str, str]) -> list[Problem]:
+    """Give what a table's rows showed under the name of a check the severity of that check."""
+    known = {name: levels.get(name, check.level) for name, check in CHECKS.items()}
+    turned = [
+        replace(problem, severity=known.get(problem.rule, problem.severity)) for problem in problems
+    ]
+    return [problem for problem in turned if problem.severity != OFF]
 
 
 def listing() -> str:

@@ -120,9 +120,8 @@ def _decoded(data: bytes, name: str) -> tuple[str, list[Problem]]:
     return text, [
         Problem(
             WARNING, "encoding_windows_1252", name, value=" ".join(letters[:12]),
-            allowed="a file saved as UTF-8",
-            mend="look whether these letters (such as ü, é, ≤) are right in the results; "
-            "if not, save the file again as CSV UTF-8",
+            allowed="letters as you know them: the file was read as Windows-1252, as Excel saves",
+            mend="nothing, if these letters are right; if not, save the file again as CSV UTF-8",
         )
     ]  # fmt: skip
 

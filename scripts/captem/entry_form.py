@@ -51,7 +51,7 @@ _READ_ME = {
     ),
     "What may stand in a cell": (
         "A cell says what it takes when you click on it; the sheet codebook lists it all.",
-        "Scores and MIB1 may be intervals, as the report has them: 2-3, III-IV, <=1, 7-8, >20.",
+        "Scores and MIB1 may be intervals: 2-3, 0-1 for <=1, 7-8 for 7%-8%, >=20 for above 20.",
         "These cells are text, so that 3-4 does not become a date. Ignore Excel's green corners.",
         "Dates show as year-month-day, whatever your computer's own way.",
         f"Cells are checked down to row {ROWS + 1}. For more patients copy an empty row first.",
@@ -95,6 +95,9 @@ def _entry_sheet(sheet: Worksheet, table: str) -> None:
     _printed(sheet, wide=False)
 
 
+_SCORES = ("0", "1", "2", "3", "4", "0-1", "1-2", "2-3", "3-4", "0-2", "1-3", "2-4")
+
+
 def _check(question: Asked, table: str, letter: str) -> DataValidation:
     """Return what a cell of a column refuses, and what it says when it is clicked on."""
     spec = question.field
@@ -118,6 +121,10 @@ def _check(question: Asked, table: str, letter: str) -> DataValidation:
         check.formula1 = f"{question.low:g}"
         if question.high is not None:
             check.operator, check.formula2 = "between", f"{question.high:g}"
+    elif spec.kind == "score":
+        # Another notation may be meant: it is asked about and not refused.
+        check.type, check.formula1 = "list", f'"{",".join(_SCORES)}"'
+        check.errorStyle = "warning"
     elif spec.name == "patient_id":
         _check_code(check, table, letter)
     else:

@@ -11,8 +11,8 @@ from captem.schemas import LESIONS, PATIENTS, Field, fields, scans
 TABLES = {"patients": PATIENTS, "lesions": LESIONS}
 ALWAYS, PAIR, OPTIONAL = "yes", "one pair", "no"
 _EXAMPLES = {
-    "score": "3, 2-3, III-IV, <=1",
-    "percent": "12, 7-8, <3, >20",
+    "score": "3, 2-3, 0-1 (for <=1)",
+    "percent": "12, 7-8, 0-3 (for <3), >=20",
     "number": "12.5",
     "count": "6",
     "date": "2026-03-31",

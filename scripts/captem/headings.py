@@ -23,10 +23,15 @@ VISIT, EVENT, INSTRUMENT, INSTANCE = "visit", "event", "instrument", "instance"
 LAYOUT = (VISIT, EVENT, INSTRUMENT, INSTANCE)
 DATE = "pet_date"
 
-_BEFORE = frozenset("pre before baseline basal bl initial vor vorher avant prae antes".split())  # noqa: SIM905
+_BEFORE = frozenset(
+    ["pre", "before", "baseline", "basal", "bl", "initial", "vor", "vorher", "avant", "pra", "prae"]
+)
 _AFTER = frozenset("post after fu nach nachher apres despues dopo".split())  # noqa: SIM905
 # What the scans are before and after; said of both, it tells nothing more.
-_TREATMENT = frozenset("captem chemo chemotherapy treatment therapy therapie tx rx".split())  # noqa: SIM905
+_TREATMENT = frozenset(
+    ["captem", "chemo", "chemotherapy", "treatment", "therapy", "therapie", "tx", "rx"]
+)
+_LESION_WORDS = (["lesion"], ["les"], ["laesion"], ["lasion"])
 _FILLER = frozenset("the of at in on for pet ct scan petct study value".split())  # noqa: SIM905
 _JOINED = (
     (r"\bki 67\b", "ki67"), (r"\bmib 1\b", "mib1"), (r"\bsuv max\b", "suvmax"),
@@ -54,8 +59,8 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
             "studien id", "patienten id", "probanden id", "patienten nr", "pat code",
             "patientencode",
         ),
-        "age_years": ("age", "age years", "alter", "edad", "patient age"),
-        "sex": ("gender", "geschlecht", "sexe", "sexo", "sesso"),
+        "age_years": ("age", "age years", "age at baseline", "alter", "edad", "patient age"),
+        "sex": ("gender", "geschlecht", "geschl", "sexe", "sexo", "sesso"),
         "primary_site": (
             "primary", "primary tumour", "primary tumor", "primary site", "primary location",
             "primary tumour site", "primary tumor site", "site primary", "tumour site",
@@ -71,7 +76,8 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
         "captem_cycles": (
             "cycles", "captem cycles", "cycles captem", "no cycles", "number cycles",
             "number captem cycles", "no captem cycles", "n cycles", "nr cycles", "num cycles",
-            "cycles number", "zyklen", "anzahl zyklen", "captem zyklen", "cycles completed",
+            "cycles number", "zyklen", "anzahl zyklen", "zyklenzahl", "captem zyklen",
+            "cycles completed",
             "captem cycles completed", "cycles given", "cycles n", "captem n", "captem no",
             "captem no cycles", "captem number cycles", "captem cycles n",
         ),
@@ -95,16 +101,20 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "suvmax": ("suv", "tumour suvmax", "tumor suvmax", "lesion suvmax", "max suv"),
         "liver_suv": (
-            "liver suvmax", "suvmax liver", "suv liver", "leber suv", "normal liver suv",
+            "liver suvmax", "suvmax liver", "suv liver", "leber suv", "suvmax leber",
+            "leber suvmax", "normal liver suv",
             "normal liver suvmax", "background liver suv",
         ),
-        "spleen_suv": ("spleen suvmax", "suvmax spleen", "suv spleen", "milz suv"),
+        "spleen_suv": (
+            "spleen suvmax", "suvmax spleen", "suv spleen", "milz suv", "suvmax milz",
+            "milz suvmax",
+        ),
         "pet_date": (
             "date", "scan date", "date scan", "date pet", "pet scan date", "petct date",
             "date petct", "pet datum", "datum pet", "imaging date", "dotatate date",
         ),
         "tracer": ("radiotracer", "radiopharmaceutical", "ligand", "pet tracer"),
-        "scanner": ("camera", "pet scanner", "device", "scanner model"),
+        "scanner": ("camera", "gerat", "geraet", "pet scanner", "device", "scanner model"),
         "recon": ("reconstruction", "recon method"),
         "activity_mbq": ("activity", "injected activity", "injected dose", "mbq"),
         "uptake_min": ("uptake time", "p i time", "time p i", "minutes p i", "post injection"),
@@ -120,8 +130,14 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
         "mitoses": ("mitotic count", "mitotic rate", "mitoses hpf", "mitoses 10 hpf"),
         "dose_reduced": ("dose reduction", "dose reductions"),
         "relative_dose_intensity": ("rdi",),
-        "prior_prrt": ("previous prrt", "prrt prior", "prrt pre", "prrt before"),
-        "prior_lines": ("previous lines", "lines prior", "no prior lines", "number prior lines"),
+        "prior_prrt": (
+            "previous prrt", "prrt prior", "prrt vorher", "vorherige prrt", "prrt pre",
+            "prrt before",
+        ),
+        "prior_lines": (
+            "previous lines", "lines prior", "therapielinien", "therapielinien vorher",
+            "no prior lines", "number prior lines",
+        ),
         "interval_therapy": (
             "therapy between scans", "treatment between scans", "other therapy", "other treatment",
             "interval treatment", "therapy between", "treatment between",
@@ -131,7 +147,7 @@ SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
         "cga": ("chromogranin a", "chromogranin"),
         "liver_burden": ("hepatic tumour burden", "hepatic tumor burden", "liver tumour burden"),
         "best_response": ("response", "recist", "best recist", "recist response"),
-        "last_contact": ("date last contact", "last seen"),
+        "last_contact": ("date last contact", "last seen", "letzter kontakt"),
         "vital_status": ("alive", "vital"),
         "not_rescanned_reason": ("reason not rescanned", "reason no fu", "no fu reason"),
         VISIT: (
@@ -205,7 +221,7 @@ Meaning(name='diameter_mm', scan='pre', number=1, unit='cm'))
     for tried in (words, " ".join(word for word in parts if word not in _FILLER)):
         if tried in known and known[tried] != VISIT:
             return _of_one_scan(known[tried], table)._replace(unit=unit)
-    if table == "lesions" and parts[:1] == ["lesion"] and len(parts) > 1:
+    if table == "lesions" and parts[:1] in _LESION_WORDS and len(parts) > 1:
         found = meaning(" ".join(parts[1:]), table)
         return found._replace(unit=unit) if found else None
     parts, reader = _reader(parts)

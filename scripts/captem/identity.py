@@ -20,7 +20,7 @@ _WORDS = frozenset(
     """
     name names surname forename firstname lastname fullname initials dob birth birthday birthdate
     mrn nhs nhsnumber ssn uhid aadhaar passport phone telephone tel mobile mail email address
-    postcode zip kin accession nachname vorname geburtsdatum geburtstag geb patientennummer
+    postcode plz zip kin accession nachname vorname geburtsdatum geburtstag geb patientennummer
     fallnummer adresse telefon nom prenom prénom naissance nombre apellido apellidos nacimiento
     cognome nascita
     """.split()  # noqa: SIM905
@@ -34,6 +34,13 @@ _PHRASES = re.compile(
 _PATIENT_NUMBER = re.compile(r"\b(pat|patient|patienten) (id|no|nr|num|number)\b|\bpatnr\b")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"(\+|00|0)[0-9][0-9 ()/.-]{6,17}[0-9]")
+_DAY = re.compile(r"[0-9]{1,4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{2,4}")
+# A form of address before a name, or a number that is said to be a telephone's.
+_SPOKEN_OF = re.compile(
+    r"\b(?:Frau|Herrn?|Fr\.|Hr\.|Dr\.|Prof\.|Mrs?\.?|Ms\.?|Mme|Mlle|Sig\.ra|Señora?)\s+"
+    r"(?:Dr\.\s+|med\.\s+)*[A-ZÄÖÜÉ][^\W\d_]+"
+    r"|\b(?:[Tt]el|[Tt]elefon|[Pp]hone|[Mm]obile?|[Ff]ax)\b\.?\s*:?\s*[+0-9(][0-9 ()/.-]{5,}"
+)
 _DIGITS = re.compile(r"[0-9]{7,}")
 _PERSON = re.compile(
     r"(?:[^\W\d_]{2,}|[^\W\d_]\.)(?:['’-][^\W\d_]+)*(?:,\s*|\s+)(?:[^\W\d_]{2,}|[^\W\d_]\.)"
@@ -77,8 +84,10 @@ def kind_of(texts: Iterable[str]) -> str:
     filled = [text.strip() for text in dict.fromkeys(texts) if text.strip()]
     if any("@" in text and _MAIL.search(text) for text in filled):
         return "e-mail addresses"
-    if _most(_PHONE, filled):
+    if _most(_PHONE, [text for text in filled if not _DAY.fullmatch(text)] or [""]):
         return "telephone numbers"
+    if any(_SPOKEN_OF.search(text) for text in filled):
+        return "people spoken of by name, or telephone numbers in a text"
     named = [text for text in filled[:_LOOKED_AT] if text.istitle()]
     written = _most(_SURNAME_FIRST, named) and len(named) > _ENOUGH * len(filled[:_LOOKED_AT])
     return "names, surname first" if written else ""
@@ -126,7 +135,10 @@ def without_address(text: str) -> bool:
     >>> without_address("octreotide"), without_address("ask ward@example.org")
     (True, False)
     """
-    return not ("@" in text and _MAIL.search(text)) and not _PHONE.fullmatch(text.strip())
+    bare = text.strip()
+    if _PHONE.fullmatch(bare) and not _DAY.fullmatch(bare):
+        return False
+    return not ("@" in text and _MAIL.search(text)) and not _SPOKEN_OF.search(text)
 
 
 def fingerprint(key: str) -> str:

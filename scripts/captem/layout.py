@@ -16,13 +16,15 @@ import pandas as pd
 
 from captem import headings
 from captem.headings import DATE, SCHEMAS
-from captem.problems import ERROR, Problem
+from captem.problems import ERROR, WARNING, Problem
 from captem.reading import Part
 from captem.schemas import scans
 from captem.visits import visit_number
 
 # Errors of which it follows that nobody knows which row is which scan of the patient.
 UNTOLD = frozenset({"visit_not_known", "several_baselines", "which_follow_up", "rows_disagree"})
+# What is counted up to a scan: in a table with one row a scan the follow-up's value is meant.
+_AT_FOLLOW_UP = ("captem_cycles",)
 _KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
 
 
@@ -182,11 +184,19 @@ def _one_row_each(
     after = rows[rows["_visit"].ge(1) & usable]
     chosen = _chosen(part, after, follow_up, ends, partner)
     baseline = _baselines(part, rows[rows["_visit"].eq(0)], stems, keys, rows)
+    _look_back(part, after, chosen, baseline)
     constant = [
         name for name in rows
         if name not in stems and name not in keys and not name.startswith("_")
     ]  # fmt: skip
-    counted = _constants(part, rows, keys, constant)
+    with_scan = [name for name in _AT_FOLLOW_UP if name in constant]
+    counted = _constants(part, rows, keys, [name for name in constant if name not in with_scan])
+    for name in with_scan:
+        # Given visit by visit it is the value at the follow-up that counts.
+        counted[name] = chosen.set_index(keys)[name]
+        counted[name] = counted[name].fillna(
+            rows.groupby(keys, sort=False, dropna=False)[name].last()
+        )
     pre = _renamed(baseline, keys, stems, sides, "pre")
     post = _renamed(chosen, keys, stems, sides, "post").rename(columns={"_row": "_row_post"})
     result = counted.join(pre, how="left").join(post, how="left").reset_index()
@@ -195,6 +205,41 @@ def _one_row_each(
     scanned = after.groupby("patient_id")["_visit"].nunique()
     result["_follow_ups"] = result["patient_id"].map(scanned).fillna(0).astype(int)
     return result.drop(columns="_first")
+
+
+def _look_back(
+    part: Part, after: pd.DataFrame, chosen: pd.DataFrame, baseline: pd.DataFrame
+) -> None:
+    """List scans that do not count but cast doubt on the choice: too early, or the only scored."""
+    if part.table != "patients" or after.empty:
+        return
+    others = after[~after["_row"].isin(chosen["_row"])]
+    if DATE in after and not baseline.empty:
+        first = baseline.drop_duplicates("patient_id").set_index("patient_id")[DATE].dropna()
+        early = others[others[DATE].notna() & others["patient_id"].isin(first.index)]
+        for row in early.to_dict("records"):
+            if row[DATE] <= first[row["patient_id"]]:
+                part.problems.append(
+                    Problem(
+                        ERROR, "follow_up_before_baseline", row["_file"], row["_sheet"],
+                        str(row["_row"]), row["patient_id"], part.heading(DATE), row[DATE],
+                        f"a day after the baseline PET, {first[row['patient_id']]}",
+                        "correct the one that is wrong: dates decide which follow-up counts",
+                    )
+                )  # fmt: skip
+    if "krenning_low" not in after:
+        return
+    unscored = chosen[chosen["krenning_low"].isna()]
+    scored = set(others.loc[others["krenning_low"].notna(), "patient_id"])
+    for row in unscored[unscored["patient_id"].isin(scored)].to_dict("records"):
+        part.problems.append(
+            Problem(
+                WARNING, "other_follow_up_scored", row["_file"], row["_sheet"], str(row["_row"]),
+                row["patient_id"], part.heading("krenning"),
+                allowed="a score of the follow-up PET that counts (another one has a score)",
+                mend="fill in the score; or choose by follow_up in the config another PET for all",
+            )
+        )  # fmt: skip
 
 
 def _renamed(

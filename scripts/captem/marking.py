@@ -9,6 +9,14 @@ from captem.cohort import Cohort
 from captem.marked import Sheet, marked_copy
 from captem.reading import Part
 
+# Readings that leave no doubt: marked, they would bury the others. All are in repairs.csv.
+_PLAIN = frozenset(
+    """
+    spelling date_spelling date_day_first date_month_first date_in_words decimal_comma vocabulary
+    percent_sign missing_code label unit
+    """.split()  # noqa: SIM905
+)
+
 
 def workbooks(cohort: Cohort, files: Iterable[str]) -> list[bytes]:
     """Return a marked workbook for each of the files that the config names, readable or not."""
@@ -17,7 +25,8 @@ def workbooks(cohort: Cohort, files: Iterable[str]) -> list[bytes]:
 
 def _workbook(cohort: Cohort, file: str) -> bytes:
     parts = [part for part in cohort.parts if part.cells is not None and part.cells.file == file]
-    repairs = cohort.repairs[cohort.repairs["file"].eq(file)]
+    own = cohort.repairs["file"].eq(file) & ~cohort.repairs["rule"].isin(_PLAIN)
+    repairs = cohort.repairs[own]
     problems = [problem for problem in cohort.problems if problem.file == file]
     original = None
     # What was taken out of the cells still stands in the original.

@@ -15,9 +15,18 @@ from typing import NamedTuple
 
 MISSING_CODES = frozenset(
     """
-    na n/a n.a. #n/a nan null nd n.d. - -- ? ?? . missing unknown unk pending
+    na n/a n.a. #n/a nan null nd n.d. n.b. k.a. - -- ? ?? . missing unknown unk pending
     """.split()  # noqa: SIM905
-) | {"not known", "not available", "not done", "not given", "not reported", "k.a."}
+) | {
+    "not known",
+    "not available",
+    "not done",
+    "not given",
+    "not reported",
+    "nicht bekannt",
+    "unbekannt",
+    "fehlt",
+}
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "\u00a0": " "})
 _SIGNS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
@@ -170,7 +179,7 @@ def percent(text: str) -> Interval:
     if bound := _BOUND.fullmatch(cell):
         end = _unsigned(bound.group(2))
         low, high = (0.0, end) if bound.group(1)[0] == "<" else (end, math.inf)
-        return Interval(low, high, "censored")
+        return _literal(Interval(low, high, "censored"), text)
     if _SIGNED.fullmatch(cell):
         value = float(cell)
         rule = "" if cell == text else "percent_sign" if "%" in text else "spelling"

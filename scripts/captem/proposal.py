@@ -83,6 +83,7 @@ class Proposal:
     """What the sheet was taken for: sentences, a line a column, and what stands in the way.
 
     repairs : how many cells each rule read differently from how they are written.
+    long : the tables that have one row a scan.
     needs : what has to be done before the study can run; `runs` says whether it can as it is.
     """
 
@@ -93,6 +94,7 @@ class Proposal:
     advice: Advice
     runs: bool
     warnings: int
+    long: frozenset[str] = frozenset()
 
 
 def of(cohort: Cohort, sheets: Sequence[SheetSeen] = ()) -> Proposal:
@@ -118,6 +120,7 @@ def of(cohort: Cohort, sheets: Sequence[SheetSeen] = ()) -> Proposal:
         advice=advice,
         runs=not stopping(cohort.problems, "stop"),
         warnings=sum(problem.severity == WARNING for problem in cohort.problems),
+        long=frozenset(part.table for part in parts if part.long),
     )
 
 
@@ -491,8 +494,9 @@ def _needs(
             f"environment variable {KEY_VARIABLE}."
         )
     if advice.fractions:
-        needs.append("The MIB1 index holds numbers below 1: say in the config whether these are "
-                     "percents or fractions (units:).")  # fmt: skip
+        needs.append("The MIB1 index holds numbers below 1. Is 0.07 meant as 7 % or as 0.07 %? "
+                     "Write single cells with a percent sign; where it is so in the whole column, "
+                     "say it in the config (units:).")  # fmt: skip
     if advice.date_orders:
         needs.append("Dates do not show whether the day or the month comes first: say so in the "
                      "config (date_order:).")  # fmt: skip

@@ -149,6 +149,9 @@ def _choices(proposal: Proposal, written: Mapping[str, Seen]) -> list[str]:
         if seen.how != NOT_USED or not seen.name:
             continue
         sides = scans(SCHEMAS[seen.table]).get(seen.name, {})
+        if seen.table in proposal.long:
+            # Each row is one scan: the column has no scan of its own.
+            sides = {}
         names = [name for name in sides.values() or [seen.name] if name not in offered]
         if sides and names:
             lines.append(f"# {quoted(seen.heading)} does not say which scan it is of:")

@@ -26,6 +26,7 @@ from captem.visits import visit_number
 # of two scans stands in two rows of a file that has one row a scan.
 BOOKKEEPING = ("synthetic", "_file", "_sheet", "_row", "_row_post", "_follow_ups")
 PAIRS = (("krenning_pre", "krenning_post"), ("suvmax_pre", "suvmax_post"))
+_MOST_VISITS = 20
 PAIRED = ("krenning", "suvmax", "krenning_reader2")
 
 
@@ -231,6 +232,9 @@ def _name_columns(part: Part) -> None:
         )  # fmt: skip
     chosen = _chosen(part)
     meanings = _meanings(part, chosen)
+    if (place := _visits_by_content(part, meanings)) is not None:
+        meanings[place] = Meaning(headings.VISIT)
+        part.repairs.append(_heading_repair(part, header[place], headings.VISIT))
     part.long = _is_long(part, meanings)
     for place, found in meanings.items():
         heading = header[place]
@@ -305,14 +309,36 @@ def _meanings(part: Part, chosen: Mapping[str, int | None]) -> dict[int, Meaning
             continue
         result[places[0]] = bare._replace(unit=units[places[0]])
         if min(by_rank):
-            part.repairs.append(
-                {
-                    "file": part.cells.file, "sheet": part.cells.sheet, "row": "",
-                    "patient_id": "", "column": names[0], "written": names[0],
-                    "read": _canonical(bare, part.table), "rule": "heading",
-                }
-            )  # fmt: skip
+            part.repairs.append(_heading_repair(part, names[0], _canonical(bare, part.table)))
     return result
+
+
+def _heading_repair(part: Part, heading: str, name: str) -> dict[str, str]:
+    assert part.cells is not None
+    return {
+        "file": part.cells.file, "sheet": part.cells.sheet, "row": "", "patient_id": "",
+        "column": heading, "written": heading, "read": name, "rule": "heading",
+    }  # fmt: skip
+
+
+def _visits_by_content(part: Part, meanings: Mapping[int, Meaning]) -> int | None:
+    """Return the one column whose cells name scans, where no heading says that it is the visit."""
+    assert part.cells is not None
+    named = {found.name for found in meanings.values()}
+    stems = scans(SCHEMAS[part.table])
+    loose = any(found.name in stems and not found.scan for found in meanings.values())
+    if not loose or named & {headings.VISIT, headings.EVENT} or not part.cells.rows:
+        return None
+    fit = []
+    for place in range(len(part.cells.header)):
+        _, distinct = part.distinct_texts(place)
+        words = [text.strip() for text in distinct if text.strip()] if place not in meanings else []
+        if not words or len(words) > _MOST_VISITS:
+            continue
+        numbers = {visit_number(word, part.source.visits) for word in words}
+        if None not in numbers and 0.0 in numbers and len(numbers) > 1:
+            fit.append(place)
+    return fit[0] if len(fit) == 1 else None
 
 
 def _meaning(part: Part, heading: str) -> Meaning | None:
@@ -580,8 +606,11 @@ def _explain(
         part.problems.append(
             Problem(
                 ERROR, "fraction_or_percent", value=text, allowed=spec.allowed,
-                mend="write the percent sign (0.5%) or the percentage (7); or say for the whole "
-                "column in the config: units: {mib1: percent} or {mib1: fraction}", **where,
+                mend="say for the whole column in the config whether it holds percents or "
+                "fractions: units: {mib1: percent} or {mib1: fraction}"
+                if readings.throughout
+                else f"other cells of the column are above 1, so is this {text} % or a fraction? "
+                f"write it with its percent sign: {text}%, or a hundred times as much", **where,
             )
         )  # fmt: skip
     reading = readings.found[cell]

@@ -56,8 +56,8 @@ _ONLY = {
     **{stem: next(iter(at)) for stem, at in scans(LESIONS).items() if len(at) == 1},
 }
 _NOTES = {
-    "score": "0 to 4, or as reported: 2-3, III-IV, <=1",
-    "percent": "0 to 100, or as reported: 7-8, <3, >20",
+    "score": "0 to 4, or an interval: 2-3, 0-1 (for <=1)",
+    "percent": "0 to 100, or an interval: 7-8, 0-3 (for <3), >=20",
     "date": "year-month-day",
 }
 _EXTRA_NOTES = {

@@ -140,7 +140,7 @@ def _text(name: str, description: str, required: bool = False) -> dict[str, Any]
 
 
 def _date(name: str, description: str) -> dict[str, Any]:
-    meta = _field(name, "date", "a date as year-month-day, such as 2026-03-31", description)
+    meta = _field(name, "date", "a date, best as year-month-day, such as 2026-03-31", description)
     return {name: _column(object, meta)}
 
 

@@ -40,7 +40,7 @@ from captem.wording import MODEL_WORDS, TERM_WORDS, reason_words
 
 Rows = list[dict[str, Any]]
 _STEP_WORDS = {
-    "recorded": "Rows in the source files",
+    "recorded": "Patients and lesions in the source files",
     "excluded": "Left out",
     "included": "Patients included",
     "transition": "Change of the Krenning score",

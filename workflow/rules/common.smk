@@ -316,11 +316,10 @@ def say_what_went_wrong(log):
     ]
     if any(path.name == "check_cohort.log" for path in failed):
         found = captem_problems.read(f"{RESULTS}/cohort/problems.csv")
-        stopping = captem_problems.stopping(found, SETTINGS["on_problem"])
         print(
             f"\nThe data of study {SETTINGS['study']} have problems:", file=sys.stderr
         )
-        print(captem_problems.as_text(stopping), file=sys.stderr)
+        print(captem_problems.as_text(found), file=sys.stderr)
         print(
             f"All of them: {RESULTS}/cohort/problems.csv. Statistics, figures and tables made before are unchanged.",
             file=sys.stderr,
