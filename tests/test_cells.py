@@ -82,7 +82,7 @@ def test_codes_are_read_by_their_labels():
     found = read("sex", ["1", "2", "9", ""], codes={"1": "Male", "2": "Female", "9": "unknown"})
     assert values(found) == {"1": "male", "2": "female", "9": None, "": None}
     assert [reading.rule for reading in found.found.values()] == [
-        "vocabulary", "vocabulary", "missing_code", "",
+        "label", "label", "missing_code", "",
     ]  # fmt: skip
 
 

@@ -20,7 +20,19 @@ Reading = Interval | Word
 FRACTION, PERCENT = "fraction", "percent"
 _COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]+)(?![0-9.,])")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
-_PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
+_CODE = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
+_ROMAN_WORD = re.compile(r"\b(I|II|III|IV)\b")
+_NUMERAL = re.compile(r"[0-9]|\b(I|II|III|IV)\b")
+# A value at the start of a label, before its explanation.
+_LEADING = re.compile(
+    r"((?:<=|>=|<|>|≤|≥)?\s*[0-9.,IV]+(?:\s*[-–]\s*[0-9.,IV]+)?\s*%?)(?=[\s(:;=,-]|$)"
+)
+_NOT_GIVEN = re.compile(
+    r"^\W*(not|no) (assess|evaluab|done|known|given|available|applicab|record|determin|perform)"
+    r"|^\W*(unknown|missing|none given|unbekannt|nicht)\b",
+    re.IGNORECASE,
+)
+UNCLEAR = "\0unclear"
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,8 @@ def read(cells: Iterable[str], spec: Field, setting: Setting) -> Readings:
         except NotReadable as error:
             faults[cell] = str(error)
             continue
-        found[cell] = reading._replace(rule=reading.rule or rule) if rule else reading
+        first = rule == "label" or not reading.rule
+        found[cell] = reading._replace(rule=rule) if rule and first else reading
     if spec.kind != "percent":
         return Readings(found, faults)
     return _with_unit(found, faults, setting)
@@ -89,18 +102,25 @@ def _translated(
     distinct: list[str], spec: Field, setting: Setting, faults: dict[str, str]
 ) -> dict[str, tuple[str, str]]:
     """Return the text to read for each cell, and the rule by which it differs from the cell."""
-    codes = _codes_that_count(spec, setting)
+    codes = {_key(code, spec): label for code, label in _codes_that_count(spec, setting).items()}
+    missing = {_key(code, spec) for code in setting.missing}
     result: dict[str, tuple[str, str]] = {}
     commas = spec.kind in _NUMERIC and any("," in cell for cell in distinct)
     decided = commas and (setting.decimal_comma or any(map(_is_decimal_comma, distinct)))
     for cell in distinct:
         bare = cell.strip()
-        if bare in setting.missing:
+        key = _key(bare, spec)
+        if key in missing:
             result[cell] = ("", "missing_code")
-        elif bare in codes:
-            label = codes[bare]
-            missing = notation.is_missing(label)
-            result[cell] = (label, "missing_code" if missing else "label")
+        elif key in codes:
+            label = codes[key]
+            if label == UNCLEAR:
+                faults[cell] = (
+                    "a code whose label holds other numbers: map the values in the file, or export "
+                    "labels that are the values themselves"
+                )
+            else:
+                result[cell] = (label, "missing_code" if _says_missing(label) else "label")
         elif commas and ("," in cell or _THOUSANDS.fullmatch(bare)):
             if decided and "," in cell:
                 result[cell] = (_COMMA.sub(r"\1.\2", cell), "decimal_comma")
@@ -121,21 +141,53 @@ def _is_decimal_comma(cell: str) -> bool:
     return any(not _THOUSANDS.fullmatch(f"{whole},{rest}") for whole, rest in _COMMA.findall(cell))
 
 
-def _codes_that_count(spec: Field, setting: Setting) -> Mapping[str, str]:
-    """Return the file's labels where they are what is meant.
+def _key(code: str, spec: Field) -> str:
+    """Return a code so that `99`, `99.0` and `099` are one, in a column of numbers."""
+    bare = code.strip()
+    if spec.kind in _NUMERIC and _CODE.fullmatch(bare.replace(",", ".")):
+        return str(Decimal(bare.replace(",", ".")).normalize() + 0)
+    return bare
 
-    A score of 3 that the file words as "above liver" is a 3; a code 4 that it words as "3" is a 3.
+
+def _says_missing(label: str) -> bool:
+    return notation.is_missing(label) or _NOT_GIVEN.search(label) is not None
+
+
+def _codes_that_count(spec: Field, setting: Setting) -> Mapping[str, str]:
+    """Return what each code of the file is read as.
+
+    A label that begins with a value is that value: of `1, 0 (none) | 2, 1 (very low)` the code 1 is
+    a score of 0. A code whose label holds no number ("above liver") is itself the value. A label
+    with other numbers leaves it open, and the cell cannot be read.
     """
-    if not setting.codes or spec.kind in ("choice", "text"):
+    if not setting.codes or spec.kind in ("choice", "text", "date"):
         return setting.codes
-    words = [label for label in setting.codes.values() if not notation.is_missing(label)]
-    reader = _reader(spec, setting, words)
-    try:
-        for label in words:
-            reader(label)
-    except NotReadable:
-        return {code: text for code, text in setting.codes.items() if notation.is_missing(text)}
-    return setting.codes
+    reader = _reader(spec, setting, [])
+    words = {code: text for code, text in setting.codes.items() if not _says_missing(text)}
+    values = {code: _leading_value(text, reader) for code, text in words.items()}
+    result = {code: text for code, text in setting.codes.items() if code not in words}
+    if all(value is not None for value in values.values()):
+        # A code that is its own value needs no label.
+        return result | {code: str(v) for code, v in values.items() if v != code.strip()}
+    wordy = all(_NUMERAL.search(text) is None or _same(code, text) for code, text in words.items())
+    return result if wordy else result | dict.fromkeys(words, UNCLEAR)
+
+
+def _leading_value(label: str, reader: Callable[[str], Reading]) -> str | None:
+    """Return the value that a label is, or begins with; None where it does neither."""
+    start = _LEADING.match(label)
+    for text in [label.strip(), *([start.group(1).strip()] if start else [])]:
+        try:
+            if reader(text)[0] is not None:
+                return text
+        except NotReadable:
+            continue
+    return None
+
+
+def _same(code: str, label: str) -> bool:
+    """Return whether the only number of a label is its own code."""
+    return {code.strip()} >= set(re.findall(r"[0-9]+", label)) and not _ROMAN_WORD.search(label)
 
 
 def _reader(spec: Field, setting: Setting, texts: list[str]) -> Callable[[str], Reading]:

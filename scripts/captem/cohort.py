@@ -122,9 +122,9 @@ def _ingest(
     problems += checks.ids(patients, marks)
     problems += cross_checks.found(patients, marks, levels, tolerance, headings.of)
     recorded = len(marks) + flow.unplaced(parts)["lesions"]
-    reasons = _reasons(patients, problems, on_problem)
+    reasons = _reasons(patients, problems, on_problem, "patients")
     kept = patients[reasons.eq("")]
-    left_out = _reasons(marks, problems, on_problem)
+    left_out = _reasons(marks, problems, on_problem, "lesions")
     problems += checks.fewer_lesions(kept, marks[left_out.ne("")])
     marks = marks[left_out.eq("")]
     if on_problem == "exclude_row":
@@ -199,7 +199,9 @@ class _Headings:
         return part.heading(name) if part else name
 
 
-def _reasons(frame: pd.DataFrame, problems: Sequence[Problem], on_problem: str) -> pd.Series:
+def _reasons(
+    frame: pd.DataFrame, problems: Sequence[Problem], on_problem: str, table: str
+) -> pd.Series:
     """Return for each row the error for which it is left out, in words; empty where it stays."""
     reasons = pd.Series("", index=frame.index, dtype=object)
     if on_problem != "exclude_row":
@@ -214,7 +216,7 @@ def _reasons(frame: pd.DataFrame, problems: Sequence[Problem], on_problem: str) 
                 untold.setdefault(problem.patient_id, problem.rule.replace("_", " "))
     if not bad:
         return reasons
-    if untold and "lesion_id" not in frame:
+    if untold and table == "patients":
         # Which scan is which cannot be told: no row of the patient can be used.
         reasons = frame["patient_id"].map(untold).fillna("").astype(object)
     for name in ("_row_post", "_row"):

@@ -277,7 +277,7 @@ def found(
     """
     organs = [name for name in patients if re.match(r"(liver|spleen)_suv_", name)]
     unique = patients.drop_duplicates(NUMBER).set_index(NUMBER)[organs]
-    with_organs = marks.join(unique, on=NUMBER)
+    with_organs = marks.drop(columns=organs, errors="ignore").join(unique, on=NUMBER)
     problems = []
     for name, check in CHECKS.items():
         level = levels.get(name, check.level)

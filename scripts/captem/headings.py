@@ -31,6 +31,7 @@ _AFTER = frozenset("post after fu nach nachher apres despues dopo".split())  # n
 _TREATMENT = frozenset(
     ["captem", "chemo", "chemotherapy", "treatment", "therapy", "therapie", "tx", "rx"]
 )
+_FOOTNOTES = str.maketrans("", "", "¹²⁰⁴⁵⁶⁷⁸⁹*†‡§")
 _LESION_WORDS = (["lesion"], ["les"], ["laesion"], ["lasion"])
 _FILLER = frozenset("the of at in on for pet ct scan petct study value".split())  # noqa: SIM905
 _JOINED = (
@@ -280,7 +281,9 @@ def unit_of(heading: str) -> str:
 
 def _taken_apart(heading: str) -> tuple[str, str]:
     """Return the words of a heading and the unit it names."""
-    text = unicodedata.normalize("NFKD", heading.replace("ß", "ss").replace("³", "3"))
+    text = heading.replace("ß", "ss").replace("³", "3").translate(_FOOTNOTES)
+    # The range of a scale and the mark of a footnote are no number of a follow-up.
+    text = unicodedata.normalize("NFKD", re.sub(r"[(\[]\s*\d+\s*[-–]\s*\d+\s*[)\]]", " ", text))
     text = "".join(sign for sign in text if not unicodedata.combining(sign))
     unit = ""
     for inside in re.findall(r"[(\[]([^)\]]*)[)\]]", text):

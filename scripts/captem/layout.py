@@ -41,16 +41,26 @@ def arranged(
         that scan count.
     """
     frame = part.frame
+    if part.long and frame["patient_id"].isna().all():
+        # Without codes nobody knows which rows belong together.
+        part.long = False
     extra = sorted({int(item.name.split("#")[1]) for item in part.columns if "#" in item.name})
     if part.long:
         rows = frame.assign(_visit=_visits(part))
-    elif extra:
+    elif extra and not _repeats(part):
         rows = _one_row_a_scan(part, extra)
     else:
         seen = _seen_again(frame)
         return frame.assign(_row_post=frame.get("_row"), _follow_ups=seen)
     rows = _order_by_date(part, rows)
     return _one_row_each(part, rows, follow_up, treated_until, partner)
+
+
+def _repeats(part: Part) -> bool:
+    """Return whether a patient or lesion stands twice; the rows are then left as they are."""
+    keys = [key for key in _KEYS[part.table] if key in part.frame]
+    named = part.frame[part.frame["patient_id"].notna() & part.frame["patient_id"].ne("")]
+    return bool(named.duplicated(keys).any())
 
 
 def _seen_again(frame: pd.DataFrame) -> pd.Series:
@@ -141,10 +151,11 @@ def _order_by_date(part: Part, rows: pd.DataFrame) -> pd.DataFrame:
         days = sorted(set(own[DATE]))
         begun = start.get(code) if start is not None else None
         before = [day for day in days if begun and day <= begun]
-        first = before[-1] if before else days[0]
+        # After the start of CAPTEM no scan is a baseline.
+        place = len(before) - 1 if begun else 0
         for i, row in own.iterrows():
             # Scans before the last one before CAPTEM are not the baseline, and no follow-up.
-            number = float(days.index(row[DATE]) - days.index(first))
+            number = float(days.index(row[DATE]) - place)
             rows.loc[i, "_visit"] = number if number >= 0 else np.nan
             said = "baseline" if number == 0 else "follow-up" if number > 0 else "not used"
             part.repairs.append(
@@ -179,9 +190,7 @@ def _one_row_each(
     for name in own.values():
         if name in rows:
             ends = rows.groupby("patient_id")[name].first().dropna().to_dict() | ends
-    used = [name for name in ("krenning_low", "suvmax") if name in rows]
-    usable = rows[used].notna().any(axis=1) if used else pd.Series(False, index=rows.index)
-    after = rows[rows["_visit"].ge(1) & usable]
+    after = _follow_ups(part, rows, stems, keys)
     chosen = _chosen(part, after, follow_up, ends, partner)
     baseline = _baselines(part, rows[rows["_visit"].eq(0)], stems, keys, rows)
     _look_back(part, after, chosen, baseline)
@@ -205,6 +214,27 @@ def _one_row_each(
     scanned = after.groupby("patient_id")["_visit"].nunique()
     result["_follow_ups"] = result["patient_id"].map(scanned).fillna(0).astype(int)
     return result.drop(columns="_first")
+
+
+def _follow_ups(part: Part, rows: pd.DataFrame, stems: list[str], keys: list[str]) -> pd.DataFrame:
+    """Return the rows that hold a follow-up scan: a score, a SUVmax or the state of a lesion.
+
+    Where a patient or lesion has no such row, one with any other value of a scan, or its date,
+    is the follow-up: it took place. A cell that cannot be read counts as a value, so that an error
+    in the last scan does not make an earlier one the last.
+    """
+    later = rows["_visit"].ge(1)
+    used = [name for name in ("krenning_low", "suvmax", "lesion_status") if name in rows]
+    faulty = {
+        problem.row
+        for problem in part.problems
+        if problem.severity == ERROR and problem.rule in ("not_readable", "out_of_range")
+    }
+    bad = rows["_row"].astype(str).isin(faulty)
+    main = later & (rows[used].notna().any(axis=1) | bad if used else bad)
+    any_value = later & (rows[stems].notna().any(axis=1) if stems else bad)
+    covered = main.groupby([rows[key] for key in keys], dropna=False).transform("any")
+    return rows[main | (any_value & ~covered)]
 
 
 def _look_back(
@@ -296,7 +326,10 @@ def _baselines(
 ) -> pd.DataFrame:
     """Return one baseline row a patient or lesion: where dated the last before CAPTEM."""
     used = [name for name in stems if name != DATE]
-    rows = rows[rows[used].notna().any(axis=1)] if used else rows[:0]
+    full = rows[used].notna().any(axis=1) if used else pd.Series(False, index=rows.index)
+    covered = full.groupby([rows[key] for key in keys], dropna=False).transform("any")
+    dated = rows[DATE].notna() if DATE in rows else ~full & False
+    rows = rows[full | (dated & ~covered)]
     twice = rows.duplicated(keys, keep=False)
     if not twice.any():
         return rows

@@ -131,7 +131,7 @@ Interval(low=3, high=3, rule=''))
     """
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
-    cell = _tidy(_SCORE_NAME.sub("", text.strip(), count=1))
+    cell = _tidy(_without(_SCORE_NAME, text))
     if bound := _BOUND.fullmatch(cell):
         sign, end = bound.group(1), _step(bound.group(2))
         # The scale ends at 0 and 4, so the open side of a bound is known and not made up.
@@ -175,10 +175,12 @@ def percent(text: str) -> Interval:
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
     # The sign belongs behind a number: in `3%5` it separates two.
-    cell = re.sub(r"(?<=[0-9])%(?=-|$)", "", _tidy(_INDEX_NAME.sub("", text.strip(), count=1)))
+    cell = re.sub(r"(?<=[0-9])%(?=-|$)", "", _tidy(_without(_INDEX_NAME, text)))
     if bound := _BOUND.fullmatch(cell):
         end = _unsigned(bound.group(2))
         low, high = (0.0, end) if bound.group(1)[0] == "<" else (end, math.inf)
+        if (bound.group(1) == "<" and end == 0) or (bound.group(1) == ">" and end >= 100):
+            raise NotReadable("the bound leaves no percentage")
         return _literal(Interval(low, high, "censored"), text)
     if _SIGNED.fullmatch(cell):
         value = float(cell)
@@ -210,7 +212,7 @@ def number(text: str, unit: str = "", given: str = "") -> Interval:
         return Interval(float(text), float(text))
     if is_missing(text):
         return Interval(None, None, _missing_rule(text))
-    cell = _SUV_NAME.sub("", text.strip().translate(_DASHES), count=1) if unit == "SUV" else text
+    cell = _without(_SUV_NAME, text) if unit == "SUV" else text
     cell = cell.strip().translate(_DASHES)
     rule = "" if cell == text else "spelling"
     if behind := _UNIT_BEHIND.fullmatch(cell):
@@ -294,6 +296,13 @@ def _tidy(cell: str) -> str:
     for sign, plain in _SIGNS.items():
         tidy = tidy.replace(sign, plain)
     return re.sub(r"\s*(<=|>=|[-<>%])\s*", r"\1", tidy).strip()
+
+
+def _without(name: re.Pattern[str], text: str) -> str:
+    """Return a cell without the name of the measure that it starts with."""
+    bare = text.strip()
+    found = name.match(bare)
+    return bare[found.end() :] if found else bare
 
 
 def _literal(reading: Interval, text: str) -> Interval:

@@ -9,8 +9,10 @@ from captem import headings
 
 _ARM = re.compile(r"\(\s*arm\b[^)]*\)|_arm_\d+$", re.IGNORECASE)
 _SPAN = re.compile(
-    r"(\d{1,3})\s*_?(days?|wks?|weeks?|mo|mos|months?|m|y|yrs?|years?)(?![a-z])", re.I
+    r"(?<![\d.,])(\d{1,4}(?:[.,]\d+)?)\s*_?(days?|wks?|weeks?|mo|mos|months?|m|y|yrs?|years?)(?![a-z])",
+    re.IGNORECASE,
 )
+_SCANS = frozenset("pet petct ct scan visit event dotatate dotatoc sstr imaging arm".split())  # noqa: SIM905
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 
 
@@ -32,11 +34,13 @@ def visit_number(text: str, visits: Mapping[str, list[str]]) -> float | None:
         follow_ups = [word.strip().lower() for word in visits.get("follow_up", [])]
         if said in follow_ups:
             return float(follow_ups.index(said) + 1)
-    scan, number, _ = headings.scan_of(bare)
+    scan, number, rest = headings.scan_of(bare)
     if scan == "pre":
-        return 0.0
+        # "Before PRRT" is before something else than CAPTEM.
+        return None if any(word.isalpha() and word not in _SCANS for word in rest) else 0.0
     if scan != "post":
         return None
     if span := _SPAN.search(bare):
-        return float(int(span.group(1)) * _DAYS[span.group(2)[0].lower()])
+        days = float(span.group(1).replace(",", ".")) * _DAYS[span.group(2)[0].lower()]
+        return max(days, 1.0)
     return float(number)
