@@ -116,3 +116,29 @@ def test_no_decimal_sign_changes_a_number_silently(numbers, sign, german):
         assert text in found.faults or found.found[text].low == float(number)
         if sign == "," and "," in text and text in found.found:
             assert found.found[text].rule == "decimal_comma"
+
+
+@pytest.mark.parametrize(
+    ("name", "codes", "cell", "value"),
+    [
+        ("krenning_pre", {"1": "0", "2": "1", "6": "not assessable"}, "1", 0),
+        ("krenning_pre", {"1": "0 (none)", "2": "1 (very low)", "3": "2"}, "3", 2),
+        ("krenning_pre", {"0": "0 none", "3": "3 above liver"}, "3", 3),
+        ("krenning_pre", {"1": "0", "2": "1"}, "1.0", 0),
+        ("mib1", {"1": "<3% (G1)", "2": "3-20% (G2)"}, "2", 3),
+        ("captem_cycles", {"1": "1-3", "2": "4-6"}, "2", None),
+        ("ecog", {"1": "ECOG 0", "2": "ECOG 1"}, "1", None),
+    ],
+)
+def test_a_code_is_never_taken_for_a_value_that_its_label_denies(name, codes, cell, value):
+    found = read(name, [cell], codes=codes)
+    if value is None:
+        assert set(found.faults) == {cell}
+    else:
+        assert found.found[cell].low == value
+
+
+@pytest.mark.parametrize("cell", ["99", "99.0", "099", "99,0"])
+def test_a_declared_code_is_one_however_it_is_written(cell):
+    found = read("mib1", [cell, "7"], missing=frozenset({"99"}))
+    assert found.found[cell].low is None

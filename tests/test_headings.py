@@ -92,3 +92,12 @@ def test_any_heading_has_one_meaning_or_none(heading):
     for table in SCHEMAS:
         found = meaning(heading, table)
         assert found is None or isinstance(found, Meaning)
+
+
+@pytest.mark.parametrize(
+    ("heading", "number"),
+    [("Krenning follow-up (0-4)", 1), ("Krenning post²", 1), ("Krenning post*", 1),
+     ("Krenning FU 2 (0-4)", 2)],
+)  # fmt: skip
+def test_a_scale_or_a_footnote_is_no_number_of_a_follow_up(heading, number):
+    assert meaning(heading, "patients") == Meaning("krenning", "post", number)

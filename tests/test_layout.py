@@ -31,6 +31,8 @@ def scores(found):
         ("Baseline", 0), ("pre", 0), ("before CAPTEM", 0), ("vor", 0), ("baseline_arm_1", 0),
         ("post", 1), ("Follow-up", 1), ("FU2", 2), ("follow up 3", 3), ("nach CAPTEM", 1),
         ("FU 3 months", 90), ("12 months post", 360), ("follow_up_6m_arm_2", 180),
+        ("1000 days post", 1000), ("0.5 years post", 182.5), ("PET before PRRT", None),
+        ("baseline PET", 0), ("0 days post", 1),
         ("Baseline (Arm 1: CAPTEM)", 0), ("T1", None), ("2", None), ("", None), ("x", None),
     ],
 )  # fmt: skip
@@ -235,3 +237,124 @@ def test_cycles_are_those_at_the_follow_up_that_counts(tmp_path):
         found = ingest(tmp_path, table, follow_up=follow_up)
         assert found.problems == []
         assert list(found.patients["captem_cycles"]) == [cycles]
+
+
+SCANS = (
+    "patient_id,visit,pet_date,krenning\nA,baseline,2024-01-01,1\nA,FU 1,2024-12-01,3\n"
+    "A,FU 2,2024-06-01,2\n"
+)
+
+
+def lesion(found):
+    return found.lesions.set_index("lesion_id").loc["L1"]
+
+
+def test_lesions_are_those_of_the_patients_scan_by_its_visit(tmp_path):
+    """The last by date is FU 1; the lesions have no dates of their own."""
+    lesions = (
+        "patient_id,lesion_id,visit,krenning,suvmax\n"
+        "A,L1,baseline,1,5\nA,L1,FU 1,3,11\nA,L1,FU 2,3,7.5\n"
+    )
+    found = ingest(tmp_path, SCANS, lesions)
+    assert found.problems == []
+    assert lesion(found)["suvmax_post"] == 11
+    nearest = (
+        "patient_id,visit,pet_date,krenning,captem_end\nA,baseline,2024-01-01,1,2024-05-20\n"
+        "A,FU 1,2024-12-01,3,\nA,FU 2,2024-06-01,2,\n"
+    )
+    assert lesion(ingest(tmp_path, nearest, lesions, follow_up="nearest"))["suvmax_post"] == 7.5
+
+
+def test_lesions_of_another_scan_are_not_taken(tmp_path):
+    lesions = "patient_id,lesion_id,visit,krenning\nA,L1,baseline,1\nA,L1,FU 2,4\n"
+    found = ingest(tmp_path, SCANS, lesions)
+    assert "lesions_of_another_scan" in {p.rule for p in found.problems}
+    assert found.lesions["krenning_post_low"].isna().all()
+    patients = "patient_id,pet_date_post,krenning_pre,krenning_post\nA,2024-06-01,1,3\n"
+    dated = (
+        "patient_id,lesion_id,visit,pet_date,krenning\nA,L1,baseline,2024-01-01,1\n"
+        "A,L1,FU 1,2024-06-02,3\nA,L1,FU 2,2024-12-01,4\n"
+    )
+    found = ingest(tmp_path, patients, dated)
+    assert {p.rule for p in found.problems} == {"lesions_of_another_scan"}
+
+
+def test_the_baseline_of_lesions_is_that_before_the_patients_captem(tmp_path):
+    patients = "patient_id,pet_date,krenning,captem_start\n"
+    patients += "A,2024-01-01,0,2025-01-01\nA,2024-12-01,2,\nA,2025-06-01,3,\n"
+    lesions = (
+        "patient_id,lesion_id,pet_date,krenning\n"
+        "A,L1,2024-01-01,0\nA,L1,2024-12-01,2\nA,L1,2025-06-01,3\n"
+    )
+    found = ingest(tmp_path, patients, lesions)
+    assert scores(found) == {"A": (2, 3)}
+    assert lesion(found)["krenning_pre_low"] == 2
+
+
+def test_no_scan_after_the_start_of_captem_is_a_baseline(tmp_path):
+    head = "patient_id,pet_date,krenning,captem_start\n"
+    table = head + "A,2025-06-01,1,2025-01-01\nA,2025-12-01,3,\n"
+    found = ingest(tmp_path, table)
+    assert found.patients["krenning_pre_low"].isna().all()
+    assert list(found.patients["krenning_post_low"]) == [3]
+
+
+def test_a_resolved_lesion_is_resolved_at_the_scan_that_counts(tmp_path):
+    lesions = (
+        "patient_id,lesion_id,visit,krenning,status\n"
+        "A,L1,baseline,2,\nA,L1,FU 1,4,\nA,L1,FU 2,,resolved\n"
+    )
+    found = ingest(tmp_path, "patient_id,mib1\nA,5\n", lesions)
+    assert lesion(found)["lesion_status_post"] == "resolved"
+    assert found.lesions["krenning_post_low"].isna().all()
+    assert found.patients["krenning_post_low"].isna().all()
+
+
+def test_an_error_in_the_last_scan_does_not_make_an_earlier_one_the_last(tmp_path):
+    table = "patient_id,visit,krenning\nB,baseline,1\nB,FU 1,2\nB,FU 2,abc\n"
+    found = ingest(tmp_path, table, on_problem="exclude_row")
+    assert found.patients.empty
+
+
+def test_fields_that_name_the_scan_in_a_project_with_a_row_an_event(tmp_path):
+    table = (
+        "record_id,redcap_event_name,krenning_pre,krenning_post,suvmax_pre,suvmax_post,"
+        "pet_date_post\n"
+        "1,baseline_arm_1,1,,5,,\n1,follow_up_1_arm_1,,3,,9,2024-06-01\n"
+        "1,follow_up_2_arm_1,,2,,11,2024-12-01\n"
+    )
+    found = ingest(tmp_path, table, follow_up="first")
+    assert scores(found) == {"1": (1, 3)}
+    assert list(found.patients["suvmax_post"]) == [9]
+    flow = found.flow[found.flow["step"].eq("follow_up_pet")].set_index("reason")["n"]
+    assert flow["several follow-up PETs, the first taken"] == 1
+
+
+def test_a_column_with_the_scan_beside_one_without_it(tmp_path):
+    table = "patient_id,visit,krenning,krenning_pre\nA,baseline,1,1\nA,FU 1,3,\n"
+    assert scores(ingest(tmp_path, table)) == {"A": (1, 3)}
+    found = ingest(tmp_path, table.replace("1,1\n", "1,2\n"))
+    assert "rows_disagree" in {p.rule for p in found.problems}
+
+
+def test_duplicates_stay_duplicates_beside_columns_of_a_second_follow_up(tmp_path):
+    table = "patient_id,krenning_pre,krenning_post,krenning_post_2\nA,1,,\nA,,3,\n"
+    assert {p.rule for p in ingest(tmp_path, table).problems} == {"duplicate_patient"}
+
+
+def test_a_follow_up_without_a_score_took_place(tmp_path):
+    head = "patient_id,visit,pet_date,krenning,tracer\n"
+    table = head + "A,baseline,2024-01-01,1,X\nA,FU,2024-12-01,,X\n"
+    found = ingest(tmp_path, table)
+    assert list(found.patients["pet_date_post"]) == ["2024-12-01"]
+    flow = found.flow[found.flow["step"].eq("follow_up_pet")].set_index("reason")["n"]
+    assert flow["one follow-up PET"] == 1
+
+
+def test_organs_may_stand_in_both_tables(tmp_path):
+    patients = "patient_id,krenning_pre,krenning_post,liver_suv_post\nA,1,3,10\n"
+    lesions = (
+        "patient_id,lesion_id,krenning_pre,krenning_post,suvmax_post,liver_suv_post\nA,1,1,3,5,9\n"
+    )
+    found = ingest(tmp_path, patients, lesions)
+    assert "lesion_score_against_suv" in {p.rule for p in found.problems}

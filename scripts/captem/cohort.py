@@ -155,14 +155,12 @@ def _read(
 ) -> tuple[list[Part], list[pd.DataFrame]]:
     """Read the tables of a source, and give each a row a patient or lesion."""
     parts, frames = [], []
-    until: dict[str, str] = {}
-    partner: dict[str, str] = {}
+    known = layout.Known()
     for given in intake.taken(source, environment):
         part = _part(source, given, key)
-        frame = layout.arranged(part, follow_up, until, partner)
+        frame = layout.arranged(part, follow_up, known)
         if part.table == "patients":
-            until = _by_patient(frame, "captem_end")
-            partner = _by_patient(frame, "pet_date_post")
+            known = layout.known_of(frame)
         parts.append(part)
         frames.append(frame)
     return parts, frames
@@ -176,13 +174,6 @@ def _part(source: Source, given: Taken, key: str | None) -> Part:
     part.problems += checks.codes(part) + checks.empty_rows(part)
     part.problems += checks.totals(part) + checks.ranges(part)
     return part
-
-
-def _by_patient(frame: pd.DataFrame, name: str) -> dict[str, str]:
-    if name not in frame:
-        return {}
-    unique = frame.dropna(subset=["patient_id", name]).drop_duplicates("patient_id")
-    return dict(zip(unique["patient_id"], unique[name], strict=True))
 
 
 class _Headings:

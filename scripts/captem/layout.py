@@ -8,6 +8,7 @@ says which one counts: by its date, never by its score.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -28,17 +29,53 @@ _AT_FOLLOW_UP = ("captem_cycles",)
 _KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
 
 
-def arranged(
-    part: Part, follow_up: str, treated_until: Mapping[str, str], partner: Mapping[str, Any]
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Known:
+    """What the table of patients says of the scans, for the table of lesions.
+
+    start, end : first and last day of CAPTEM of each patient.
+    chosen : the follow-up scan that counts of each patient: its date and its number, where known.
+    several : the patients with more than one follow-up scan.
+    days : the date of each scan by patient and number.
+    """
+
+    start: Mapping[str, str] = field(default_factory=dict)
+    end: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[str | None, float | None]] = field(default_factory=dict)
+    several: frozenset[str] = frozenset()
+    days: Mapping[tuple[str, float], str] = field(default_factory=dict)
+
+
+def known_of(frame: pd.DataFrame) -> Known:
+    """Return what an arranged table of patients says of the scans."""
+    named = frame[frame["patient_id"].notna()].drop_duplicates("patient_id")
+
+    def by_patient(*names: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in names:
+            if name in named:
+                filled = named[named[name].notna()]
+                found = dict(zip(filled["patient_id"], filled[name], strict=True)) | found
+        return found
+
+    dates, numbers = by_patient("pet_date_post"), by_patient("_visit_post")
+    several = named.loc[named["_follow_ups"].gt(1), "patient_id"]
+    return Known(
+        by_patient("captem_start"),
+        by_patient("captem_end", "last_captem_date"),
+        {code: (dates.get(code), numbers.get(code)) for code in {*dates, *numbers}},
+        frozenset(several),
+        frame.attrs.get("days", {}),
+    )
+
+
+def arranged(part: Part, follow_up: str, known: Known) -> pd.DataFrame:
     """Return the rows of a part as one row a patient or lesion, in the canonical columns.
 
     Parameters
     ----------
     follow_up : `first`, `last` or `nearest` (to the end of CAPTEM).
-    treated_until : last day of CAPTEM of each patient, for a table that does not hold it.
-    partner : `pet_date_post` of each patient where the table of patients has it: the lesions of
-        that scan count.
+    known : what the table of patients says, for a table of lesions.
     """
     frame = part.frame
     if part.long and frame["patient_id"].isna().all():
@@ -46,14 +83,44 @@ def arranged(
         part.long = False
     extra = sorted({int(item.name.split("#")[1]) for item in part.columns if "#" in item.name})
     if part.long:
-        rows = frame.assign(_visit=_visits(part))
+        rows = _by_event(part, frame.assign(_visit=_visits(part)))
     elif extra and not _repeats(part):
         rows = _one_row_a_scan(part, extra)
     else:
         seen = _seen_again(frame)
         return frame.assign(_row_post=frame.get("_row"), _follow_ups=seen)
-    rows = _order_by_date(part, rows)
-    return _one_row_each(part, rows, follow_up, treated_until, partner)
+    rows = _dated(part, rows, known)
+    rows = _order_by_date(part, rows, known)
+    return _one_row_each(part, rows, follow_up, known)
+
+
+def _dated(part: Part, rows: pd.DataFrame, known: Known) -> pd.DataFrame:
+    """Give lesions without a date of their own the date of the patient's scan."""
+    if part.table != "lesions" or not known.days:
+        return rows
+    pairs = zip(rows["patient_id"], rows["_visit"], strict=True)
+    borrowed = pd.Series([known.days.get(pair) for pair in pairs], index=rows.index, dtype=object)
+    return rows.assign(**{DATE: rows[DATE].fillna(borrowed) if DATE in rows else borrowed})
+
+
+def _by_event(part: Part, rows: pd.DataFrame) -> pd.DataFrame:
+    """Read `krenning_post` in the row of a follow-up as the score of that scan, and so on.
+
+    A project may have one form for both scans and name its fields by them, while each event has a
+    row of its own: which of several follow-ups counts is then to be chosen as in any other table.
+    """
+    rows = rows.copy()
+    for stem, named in _sides(part.table).items():
+        given = {side: name for side, name in named.items() if name in rows}
+        if not given or stem in rows or rows["_visit"].isna().all():
+            continue
+        own = rows[next(iter(given.values()))].where(rows["_visit"].lt(0))
+        for side, name in given.items():
+            here = rows["_visit"].eq(0) if side == "pre" else rows["_visit"].ge(1)
+            own = own.mask(here, rows[name])
+            rows[name] = rows[name].mask(here)
+        rows[stem] = own
+    return rows
 
 
 def _repeats(part: Part) -> bool:
@@ -133,7 +200,7 @@ def _visits(part: Part) -> pd.Series:
     return pd.Series([numbers[text] for text in texts], dtype=float, index=part.frame.index)
 
 
-def _order_by_date(part: Part, rows: pd.DataFrame) -> pd.DataFrame:
+def _order_by_date(part: Part, rows: pd.DataFrame, known: Known) -> pd.DataFrame:
     """Find the scan of rows that no word names: by their dates, listed as a repair."""
     texts = part.visits or [""] * len(rows)
     stems = [name for name in _stems(part, rows) if name != DATE]
@@ -142,14 +209,14 @@ def _order_by_date(part: Part, rows: pd.DataFrame) -> pd.DataFrame:
     if not open_rows.any():
         return rows
     wordless = open_rows & pd.Series([not text for text in texts], index=rows.index)
-    known = rows["_visit"].notna().groupby(rows["patient_id"]).transform("any")
+    told = rows["_visit"].notna().groupby(rows["patient_id"]).transform("any")
     dated = rows[DATE].notna() if DATE in rows else pd.Series(False, index=rows.index)
-    fit = wordless & ~known & dated
+    fit = wordless & ~told & dated
     rows = rows.copy()
-    start = rows.groupby("patient_id")["captem_start"].first() if "captem_start" in rows else None
+    start = _starts(rows, known)
     for code, own in rows[fit].groupby("patient_id", sort=False):
         days = sorted(set(own[DATE]))
-        begun = start.get(code) if start is not None else None
+        begun = start.get(code)
         before = [day for day in days if begun and day <= begun]
         # After the start of CAPTEM no scan is a baseline.
         place = len(before) - 1 if begun else 0
@@ -177,22 +244,26 @@ def _order_by_date(part: Part, rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _one_row_each(
-    part: Part, rows: pd.DataFrame, follow_up: str, until: Mapping[str, str],
-    partner: Mapping[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+def _starts(rows: pd.DataFrame, known: Known) -> Mapping[str, str]:
+    """Return the first day of CAPTEM of each patient, of this table or of that of the patients."""
+    if "captem_start" not in rows:
+        return known.start
+    own = rows.groupby("patient_id")["captem_start"].first().dropna().to_dict()
+    return {**known.start, **own}
+
+
+def _one_row_each(part: Part, rows: pd.DataFrame, follow_up: str, known: Known) -> pd.DataFrame:
     """Join the baseline and the chosen follow-up of each patient or lesion to one row."""
     keys = [key for key in _KEYS[part.table] if key in rows]
     stems = _stems(part, rows)
     sides = _sides(part.table)
-    own = {"captem_end": "captem_end", "last": "last_captem_date"}
-    ends = dict(until)
-    for name in own.values():
+    ends = dict(known.end)
+    for name in ("last_captem_date", "captem_end"):
         if name in rows:
-            ends = rows.groupby("patient_id")[name].first().dropna().to_dict() | ends
+            ends |= rows.groupby("patient_id")[name].first().dropna().to_dict()
     after = _follow_ups(part, rows, stems, keys)
-    chosen = _chosen(part, after, follow_up, ends, partner)
-    baseline = _baselines(part, rows[rows["_visit"].eq(0)], stems, keys, rows)
+    chosen = _chosen(part, after, follow_up, ends, known)
+    baseline = _baselines(part, rows[rows["_visit"].eq(0)], stems, keys, _starts(rows, known))
     _look_back(part, after, chosen, baseline)
     constant = [
         name for name in rows
@@ -208,11 +279,19 @@ def _one_row_each(
         )
     pre = _renamed(baseline, keys, stems, sides, "pre")
     post = _renamed(chosen, keys, stems, sides, "post").rename(columns={"_row": "_row_post"})
+    post["_visit_post"] = chosen.set_index(keys)["_visit"]
+    for side in (pre, post):
+        _unite(part, counted, side)
     result = counted.join(pre, how="left").join(post, how="left").reset_index()
+    if DATE in rows:
+        dated = rows[rows[DATE].notna() & rows["_visit"].notna()]
+        places = zip(dated["patient_id"], dated["_visit"], strict=True)
+        result.attrs["days"] = dict(zip(places, dated[DATE], strict=True))
     result["_row"] = result["_row"].where(result["_row"].notna(), result["_first"])
     result["_row_post"] = result["_row_post"].where(result["_row_post"].notna(), result["_row"])
     scanned = after.groupby("patient_id")["_visit"].nunique()
-    result["_follow_ups"] = result["patient_id"].map(scanned).fillna(0).astype(int)
+    counts = result["patient_id"].map(scanned).fillna(0).astype(int)
+    result["_follow_ups"] = counts.clip(lower=_seen_again(result))
     return result.drop(columns="_first")
 
 
@@ -272,6 +351,30 @@ def _look_back(
         )  # fmt: skip
 
 
+def _unite(part: Part, counted: pd.DataFrame, side: pd.DataFrame) -> None:
+    """Take a value of a scan that stands elsewhere in the patient's rows; two have to agree."""
+    for name in [name for name in side if name in counted]:
+        both = side[name].reindex(counted.index)
+        apart = both.notna() & counted[name].notna() & both.ne(counted[name])
+        for key in counted.index[apart.fillna(False).astype(bool)]:
+            row = counted.loc[key]
+            code = key[0] if isinstance(key, tuple) else key
+            part.problems.append(
+                Problem(
+                    ERROR, "rows_disagree", row["_file"], row["_sheet"], str(row["_first"]),
+                    str(code or ""), part.heading(_field_of(part, name)), value=str(row[name]),
+                    allowed="the same value in all rows of the patient",
+                    mend="correct the one that is wrong, or give the value in one row only",
+                )
+            )  # fmt: skip
+        side[name] = side[name].fillna(counted[name].reindex(side.index))
+        missing = counted.index.difference(side.index)
+        if len(missing) and counted.loc[missing, name].notna().any():
+            for key in missing:
+                side.loc[key, name] = counted.loc[key, name]
+        del counted[name]
+
+
 def _renamed(
     rows: pd.DataFrame, keys: list[str], stems: list[str], sides: Mapping[str, Any], side: str
 ) -> pd.DataFrame:
@@ -322,7 +425,7 @@ def _field_of(part: Part, column: str) -> str:
 
 
 def _baselines(
-    part: Part, rows: pd.DataFrame, stems: list[str], keys: list[str], everything: pd.DataFrame
+    part: Part, rows: pd.DataFrame, stems: list[str], keys: list[str], start: Mapping[str, str]
 ) -> pd.DataFrame:
     """Return one baseline row a patient or lesion: where dated the last before CAPTEM."""
     used = [name for name in stems if name != DATE]
@@ -334,11 +437,6 @@ def _baselines(
     if not twice.any():
         return rows
     kept = [rows[~twice]]
-    start = (
-        everything.groupby("patient_id")["captem_start"].first().to_dict()
-        if "captem_start" in everything
-        else {}
-    )
     for code, own in rows[twice].groupby(keys, sort=False, dropna=False):
         begun = start.get(code[0])
         days = own[DATE] if DATE in own else pd.Series(None, index=own.index, dtype=object)
@@ -359,16 +457,29 @@ def _baselines(
 
 
 def _chosen(
-    part: Part, after: pd.DataFrame, follow_up: str, ends: Mapping[str, str],
-    partner: Mapping[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+    part: Part, after: pd.DataFrame, follow_up: str, ends: Mapping[str, str], known: Known
+) -> pd.DataFrame:
     """Return the rows of the follow-up scan that counts, for each patient the same one."""
     keys = [key for key in _KEYS[part.table] if key in after]
     several = after.groupby("patient_id")["_visit"].transform("nunique") > 1
     repeated = after.duplicated([*keys, "_visit"], keep=False)
-    kept = [after[~several & ~repeated]]
-    for code, own in after[several | repeated].groupby("patient_id", sort=False):
-        picked = _pick(own, follow_up, ends.get(code), partner.get(code))
+    told = after["patient_id"].isin(known.chosen)
+    kept = [after[~several & ~repeated & ~told]]
+    for code, own in after[several | repeated | told].groupby("patient_id", sort=False):
+        own_scan = _of_the_patient(own, code, known)
+        if isinstance(own_scan, str):
+            row = own.iloc[-1]
+            part.problems.append(
+                Problem(
+                    ERROR, "lesions_of_another_scan", row["_file"], row["_sheet"],
+                    str(row["_row"]), str(code), value=own_scan,
+                    allowed="lesions of the follow-up PET that counts for the patient",
+                    mend="give the lesions of that PET, with its date or the name of its visit as "
+                    "in the table of patients; until then none of them is taken",
+                )
+            )  # fmt: skip
+            continue
+        picked = own_scan if own_scan is not None else _pick(own, follow_up, ends.get(code))
         if isinstance(picked, str) or picked.duplicated(keys).any():
             said = picked if isinstance(picked, str) else "two rows are the same scan"
             row = own.iloc[-1]
@@ -387,12 +498,30 @@ def _chosen(
     return pd.concat(kept).sort_index()
 
 
-def _pick(own: pd.DataFrame, follow_up: str, end: str | None, partner: Any) -> pd.DataFrame | str:
+def _of_the_patient(own: pd.DataFrame, code: str, known: Known) -> pd.DataFrame | str | None:
+    """Return the lesions of the patient's follow-up that counts, or why there are none.
+
+    None where the table of patients does not say which scan that is.
+    """
+    day, number = known.chosen.get(code, (None, None))
+    days = own[DATE] if DATE in own else pd.Series(None, index=own.index, dtype=object)
+    if day is not None and days.eq(day).any():
+        return own[days.eq(day)]
+    same = own["_visit"].eq(number)
+    if number is not None and same.any():
+        return own[same]
+    lone = code not in known.several and own["_visit"].nunique() == 1
+    if day is not None and days.notna().all():
+        return f"scans of {', '.join(sorted(set(days)))}, and none of {day}"
+    if number is None or lone:
+        return None
+    return "no lesion of the visit that counts"
+
+
+def _pick(own: pd.DataFrame, follow_up: str, end: str | None) -> pd.DataFrame | str:
     """Return the rows of one patient's scan that counts, or why it cannot be told."""
     days = own[DATE] if DATE in own else pd.Series(None, index=own.index, dtype=object)
     dated = days.notna().all()
-    if isinstance(partner, str) and dated and days.eq(partner).any():
-        return own[days.eq(partner)]
     if follow_up == "nearest":
         if not dated:
             return "a scan has no date"
