@@ -358,3 +358,28 @@ def test_organs_may_stand_in_both_tables(tmp_path):
     )
     found = ingest(tmp_path, patients, lesions)
     assert "lesion_score_against_suv" in {p.rule for p in found.problems}
+
+
+def test_one_follow_up_is_one_whatever_number_its_headings_have(tmp_path):
+    table = "patient_id,Krenning baseline,Krenning FU 12,SUVmax baseline,SUVmax FU\nA,1,3,5,9\n"
+    found = ingest(tmp_path, table)
+    assert scores(found) == {"A": (1, 3)}
+    assert list(found.patients["suvmax_post"]) == [9]
+    assert found.problems == []
+
+
+def test_rows_between_two_stray_quotation_marks_are_missed_aloud(tmp_path):
+    table = 'patient_id,krenning_pre,krenning_post,note\nA,1,3,"big\nB,0,2,\nC,0,1,small"\n'
+    found = ingest(tmp_path, table)
+    assert [(p.rule, p.row) for p in found.problems if p.severity == "error"] == [
+        ("rows_in_a_cell", "2")
+    ]
+
+
+@pytest.mark.parametrize("twin", ["A 1", "A\u200b1", "Ａ1", "A\u00a01"])
+def test_codes_that_only_look_the_same_are_pointed_out(tmp_path, twin):
+    found = ingest(tmp_path, f"patient_id,krenning_pre,krenning_post\nA1,1,2\n{twin},1,3\n")
+    assert [(p.rule, p.row) for p in found.problems] == [
+        ("codes_look_alike", "2"),
+        ("codes_look_alike", "3"),
+    ]

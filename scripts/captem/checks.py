@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,9 @@ def _config(source: Source, readable: list[Part]) -> list[Problem]:
 
 def _missing_column(part: Part, name: str) -> Problem:
     assert part.cells is not None
-    found = ", ".join(heading for heading in part.cells.header if not identifies(heading))
+    shown = [heading for heading in part.cells.header if not identifies(heading)]
+    # Without a row of headings the first row is a patient's.
+    found = f"none among {len(shown)} columns" if getattr(part, "headless", False) else ", ".join(shown)
     pair = next((pair for pair in PAIRS if name in pair), None)
     allowed = f"a column {name}"
     if pair:
@@ -203,6 +206,7 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
         problems += _repeated(
             marks[~unnamed], key, "duplicate_lesion", "each lesion of a patient in one row"
         )
+    problems += _alike(patients)
     orphans = marks[marks[NUMBER].ge(0) & ~marks[NUMBER].isin(patients[NUMBER])]
     problems += [
         Problem(
@@ -214,6 +218,29 @@ def ids(patients: pd.DataFrame, marks: pd.DataFrame) -> list[Problem]:
         for row in orphans.to_dict("records")
     ]  # fmt: skip
     return problems
+
+
+def _alike(patients: pd.DataFrame) -> list[Problem]:
+    """Are there codes that only look the same: with other blanks, widths or unseen signs?"""
+    codes = pd.Series(patients.loc[patients[NUMBER].ge(0), "patient_id"].unique(), dtype=object)
+    bare = codes.map(_bare_code)
+    twins = set(codes[bare.duplicated(keep=False)])
+    return [
+        Problem(
+            WARNING, "codes_look_alike", row["_file"], row["_sheet"], str(row["_row"]),
+            row["patient_id"], "patient_id", row["patient_id"],
+            "codes that differ to the eye from those of other patients",
+            "write the code in one way if it is one patient",
+        )
+        for row in patients[patients["patient_id"].isin(twins)].to_dict("records")
+    ]  # fmt: skip
+
+
+def _bare_code(code: str) -> str:
+    if code.isascii():
+        return code.replace(" ", "")
+    plain = unicodedata.normalize("NFKC", code)
+    return "".join(sign for sign in plain if unicodedata.category(sign) not in ("Cf", "Zs"))
 
 
 def _repeated(frame: pd.DataFrame, key: list[str], rule: str, allowed: str) -> list[Problem]:

@@ -19,7 +19,7 @@ from captem.header_row import (
     rows_above,
     without_empty_columns,
 )
-from captem.problems import WARNING, Problem
+from captem.problems import ERROR, WARNING, Problem
 from captem.source_table import WANTED, IsHeading, NotReadableFile, SourceTable
 
 # The likely ones first: where two read a file equally well, the first is taken.
@@ -85,6 +85,7 @@ def read_delimited(data: bytes, name: str, is_heading: IsHeading) -> SourceTable
     above = best.rows[: best.found.place - best.found.grouped]
     problems += rows_above(best.rows, best.numbers, best.found, name)
     header, rows, numbers, ragged = _table(best)
+    problems += _swallowed(header, rows, numbers, best.delimiter, name) if '"' in body else []
     header, rows, _ = without_empty_columns(header, rows)
     comma = best.delimiter == ";" and not any(
         _POINT.fullmatch(cell) for row in rows for cell in row
@@ -261,6 +262,28 @@ def _table(
             kept.append(cells[: len(header)] + [""] * (len(header) - len(cells)))
             numbers.append(number)
     return header, kept, numbers, ragged
+
+
+def _swallowed(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: Iterable[int],
+    delimiter: str,
+    name: str,
+) -> list[Problem]:
+    """Return the rows with a cell that holds whole rows: two stray quotation marks do that."""
+    needed = len(header) - 1
+    return [
+        Problem(
+            ERROR, "rows_in_a_cell", name, row=str(number), column=heading,
+            allowed="the text of one cell",
+            mend="look at the quotation marks in this row: between two of them stand whole rows",
+        )
+        for number, row in zip(numbers, rows, strict=True)
+        for heading, cell in zip(header, row, strict=False)
+        if needed and "\n" in cell
+        and any(line.count(delimiter) >= needed for line in cell.splitlines())
+    ]  # fmt: skip
 
 
 def _empty_end(row: Sequence[str]) -> int:
