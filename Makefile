@@ -20,7 +20,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 run: $(READY)
 	$(study-is-there)
-	$(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
+	$(BIN)/snakemake --cores $(CORES) $(if $(STUDY),--configfile "$(STUDY)")
 
 # Besides the sheet, where you have them: LESIONS=my_lesions.xlsx, DICTIONARY=my_dictionary.csv, and
 # OPTIONS= for whatever `.venv/bin/python scripts/propose_study.py --help` lists.
@@ -32,12 +32,12 @@ study: $(READY)
 # A target stands before --configfile, which takes everything behind it for a file.
 check: $(READY)
 	$(study-is-there)
-	$(BIN)/snakemake --cores $(CORES) check $(if $(STUDY),--configfile $(STUDY))
+	$(BIN)/snakemake --cores $(CORES) check $(if $(STUDY),--configfile "$(STUDY)")
 
 # Forms for collecting data: for Excel, for REDCap, and as a Table Schema.
 template: $(READY)
 	$(study-is-there)
-	$(BIN)/snakemake --cores $(CORES) template $(if $(STUDY),--configfile $(STUDY))
+	$(BIN)/snakemake --cores $(CORES) template $(if $(STUDY),--configfile "$(STUDY)")
 
 define study-is-there
 @test -z "$(STUDY)" || test -f "$(STUDY)" || { echo "There is no file $(STUDY) in $$PWD." \
@@ -63,6 +63,7 @@ format: $(READY)
 # How long a run takes against the same functions in one process, and a run with nothing to do.
 bench: $(READY)
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_cohort.py
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:
