@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -64,7 +65,8 @@ def _propose(options: argparse.Namespace) -> int:
     cohort = ingest([source])
     _check_readable(cohort)
     proposal = of(cohort, sheets)
-    check = f"make check STUDY={out}"
+    named = shlex.quote(out)
+    check = f"make check STUDY={named}"
     text = config_text(proposal, source, study, options.cut, schema, check)
     resolve(yaml.safe_load(text), schema)
     _show(proposal, source.patients)
@@ -72,7 +74,7 @@ def _propose(options: argparse.Namespace) -> int:
     if proposal.runs and written:
         hints = f" ({proposal.warnings} warnings)" if proposal.warnings else ""
         _say(f"The study can run as {out} has it. Read that file, and correct it where captem is "
-             f"wrong. Then: {check}{hints}, and make STUDY={out}")  # fmt: skip
+             f"wrong. Then: {check}{hints}, and make STUDY={named}")  # fmt: skip
         return 0
     if not proposal.runs:
         print("\nThe study cannot run yet:")

@@ -516,4 +516,4 @@ def test_what_make_runs():
     study = planned("study", "SHEET=README.md", "LESIONS=my l.csv", "OPTIONS=--cut 2")
     assert study.endswith('propose_study.py "README.md" --lesions "my l.csv" --cut 2')
     check = planned("check", "STUDY=config/config.yaml")
-    assert check.endswith(" check --configfile config/config.yaml")
+    assert check.endswith(' check --configfile "config/config.yaml"')

@@ -235,15 +235,18 @@ def test_score_pattern_is_what_is_read_as_it_stands():
     ends = [str(i) for i in range(5)]
     texts = [*ends, *(f"{a}-{b}" for a in ends for b in ends)]
     texts += [f"{sign}{end}" for sign in ("<", "<=", ">", ">=") for end in ends]
-    texts += ["", "5", "2-5", ">4", "<0", "III", "3.5", "-1", "2 - 3", "2-3-4", "high"]
+    texts += ["", "5", "2-5", ">4", "<0", "V", "3.5", "-1", "2 - 3", "2-3-4", "high"]
+    roman = ("I", "II", "III", "IV")
+    texts += [*roman, "II-III", "III-IV", "IV-III", "I-V", ">IV", "IIII", "<=II", ">I"]
     for text in texts:
         try:
-            low, high, _ = notation.score(text)
+            low, high, rule = notation.score(text)
         except notation.NotReadable:
             right = False
         else:
             right = low is not None and 0 <= low <= high <= 4
-            right = right and (text[0] in "<>" or text == notation.written(low, high))
+            plainly = text[:1] in ("<", ">") or text == notation.written(low, high)
+            right = right and (plainly or rule.startswith("roman"))
         assert bool(re.fullmatch(pattern("krenning_pre"), text)) == right, text
 
 

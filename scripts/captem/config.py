@@ -7,6 +7,7 @@ import datetime as dt
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from captem.errors import CaptemError
 
 # A subset of statistics.csv has one of these names, so a source cannot.
 RESERVED_SOURCES = ("all", "confirmatory")
+_SECRET = frozenset(["redcap"])
 
 
 def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +92,9 @@ def _explained(error: Any) -> str:
         return f"missing key{inside}: {', '.join(meanings)}"
     meaning = error.schema.get("description", "")
     said = f" - {meaning}" if meaning else ""
+    if _SECRET & {str(part) for part in error.absolute_path}:
+        # What stands there by mistake may be the token itself.
+        return f"{place}: what stands here is not allowed (it is not shown){said}"
     if error.validator == "enum":
         allowed = ", ".join(map(str, error.validator_value))
         near = _nearest(str(error.instance), [str(item) for item in error.validator_value])
@@ -100,6 +105,26 @@ def _explained(error: Any) -> str:
     if error.validator == "type" and error.validator_value == "string":
         hint = "; put it in quotation marks"
     return f"{place or 'the file'}: {error.message}{hint}{said}"
+
+
+def _token_faults(source: Mapping[str, Any]) -> list[str]:
+    """Say where a token or a password stands in the config, without repeating it."""
+    settings = source.get("redcap", {})
+    faults = []
+    if re.search(r"[0-9A-Fa-f]{16}", settings.get("token_env", "")):
+        faults.append(
+            f"sources, redcap of {source['name']}: token_env looks like the token itself. Give the "
+            "name of an environment variable that holds it, such as REDCAP_TOKEN, and take the "
+            "token out of the config; if others have seen the file, ask for a new one"
+        )
+    url = settings.get("url", "")
+    if re.search(r"[?#@\s]|[0-9A-Fa-f]{16}", url):
+        faults.append(
+            f"sources, redcap of {source['name']}: url holds more than an address (a question "
+            "mark, #, a name before @, or what looks like a token). Give the address of the API "
+            "alone, such as https://redcap.example.org/api/"
+        )
+    return faults
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
@@ -135,6 +160,7 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
                 f"sources: {source['name']} is read from REDCap, which gives its lesions and its "
                 "dictionary by itself; remove lesions and dictionary"
             )
+        faults += _token_faults(source)
         headings = [text.strip() for text in source["columns"].values() if text.strip()]
         faults += [
             f"sources, columns of {source['name']}: the heading {heading!r} is given to two names"

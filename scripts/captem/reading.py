@@ -82,6 +82,7 @@ class Part:
     visits: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     rewritten: bool = False
+    sealed: bool = False
     problems: list[Problem] = field(default_factory=list)
     repairs: list[dict[str, Any]] = field(default_factory=list)
     _by_column: list[tuple[str, ...]] | None = None
@@ -105,6 +106,20 @@ class Part:
         texts = np.empty(len(self._by_column[place]), dtype=object)
         texts[:] = self._by_column[place]
         return texts
+
+    @property
+    def headless(self) -> bool:
+        """True where no heading is known: the first row may be a patient's, and is not shown."""
+        if self.cells is None or self.columns or self.layout:
+            return False
+        chosen = {text.strip() for text in self.source.columns.values()}
+        labels = self.cells.labels
+        return not any(
+            heading in chosen
+            or headings.meaning(heading, self.table)
+            or headings.meaning(labels.get(heading, ""), self.table)
+            for heading in self.cells.header
+        )
 
     @property
     def names(self) -> set[str]:
@@ -151,43 +166,134 @@ def read_part(
 def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
     """Take out of the cells what identifies a person, before anything is made of them.
 
-    With a key the patient's code is replaced wherever it stands in the patient's row. An e-mail
-    address or a telephone number in a text is blanked, and listed.
+    With a key the codes of the patients are replaced wherever they stand. An e-mail address or a
+    telephone number in a cell is blanked, and listed.
     """
     assert part.cells is not None
-    table = part.cells
     place = next((item.place for item in part.columns if item.name == "patient_id"), None)
-    rows = table.rows
+    if part.headless:
+        # The headings may be the cells of a patient.
+        part.hidden |= set(part.cells.header)
+        part.sealed = True
+        part.problems = [item for item in part.problems if item.rule != "repeated_heading"]
+    # With a key and no column of codes, any other column may hold them.
+    part.sealed |= key is not None and place is None
+    part.rewritten |= part.sealed or key is not None
+    told = _blank_addresses(part, ids, place)
+    codes: identity.Codes | None = None
+    changed: dict[int, np.ndarray] = {}
     if key is not None and place is not None:
-        rows = [
-            [identity.without_codes(cell, row[place].strip(), code or "") for cell in row[:place]]
-            + [code or ""]
-            + [identity.without_codes(cell, row[place].strip(), code or "")
-               for cell in row[place + 1 :]]
-            for row, code in zip(rows, ids, strict=True)
-        ]  # fmt: skip
-    texts = {item.place: item for item in part.columns if item.spec.kind in ("text", "choice")}
-    for at, item in texts.items():
-        if at == place:
+        texts, stand_ins = part.cell_texts(place), np.array([code or "" for code in ids], object)
+        printed = map(notation.printable, texts)
+        codes = identity.Codes(dict(zip(printed, stand_ins, strict=True)))
+        changed[place] = stand_ins
+    changed |= told
+    if codes is not None:
+        for at in range(len(part.cells.header)):
+            if at != place:
+                changed[at] = _without_codes(part, at, changed.get(at), codes, ids)
+    if changed:
+        columns = [changed.get(at, part.cell_texts(at)) for at in range(len(part.cells.header))]
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        part.cells, part.rewritten = replace(part.cells, rows=rows), True
+        part._by_column, part._distinct = None, {}
+    _hide_notes(part, codes)
+
+
+def _blank_addresses(part: Part, ids: list[str | None], place: int | None) -> dict[int, np.ndarray]:
+    """Return the columns with an address in some cell, without it; list each cell."""
+    assert part.cells is not None
+    table = part.cells
+    kinds = {item.place: item.spec.kind for item in part.columns}
+    found: dict[int, np.ndarray] = {}
+    for at, heading in enumerate(table.header):
+        if at == place or part.sealed:
             continue
-        _, distinct = part.distinct_texts(at)
-        told = {text for text in distinct if not identity.without_address(text)}
-        for i, row in enumerate(rows) if told else ():
-            if row[at] not in told:
-                continue
-            rows = rows if rows is not table.rows else [list(own) for own in rows]
-            rows[i][at] = ""
+        codes, distinct = part.distinct_texts(at)
+        kind = kinds.get(at, "")
+        # A column that is dropped as a whole says so once.
+        if at not in kinds and at not in part.layout.values() and _looks(part, at):
+            continue
+        exact = kind in ("score", "count", "percent")
+        whole = kind in ("text", "choice", "")
+        odd = np.array(
+            [not identity.without_address(text, exact=exact) or (whole and _telephone(text))
+             for text in distinct], bool,
+        )  # fmt: skip
+        if not odd.any():
+            continue
+        texts = part.cell_texts(at).copy()
+        for i in np.flatnonzero(odd[codes]):
+            texts[i] = ""
             part.problems.append(
                 Problem(
                     WARNING, "identity_removed", table.file, table.sheet, str(table.numbers[i]),
-                    ids[i] or "", item.heading,
+                    ids[i] or "", heading,
                     allowed="no e-mail address or telephone number",
                     mend="nothing: the cell was left out; better remove it from the file",
                 )
             )  # fmt: skip
-    if rows is not table.rows:
-        part.cells, part.rewritten = replace(table, rows=rows), True
-        part._by_column, part._distinct = None, {}
+        found[at] = texts
+    return found
+
+
+def _telephone(text: str) -> bool:
+    return len(text) > 7 and identity.is_telephone(text)
+
+
+def _without_codes(
+    part: Part, at: int, given: np.ndarray | None, codes: identity.Codes, ids: list[str | None]
+) -> np.ndarray:
+    """Return the cells of a column with the codes of patients replaced."""
+    texts = part.cell_texts(at) if given is None else given
+    column = next((item for item in part.columns if item.place == at), None)
+    free = column is None and at not in part.layout.values()
+    mark = column is not None and column.name.split("#")[0] == "lesion_id"
+    numbers = free or (column is not None and column.spec.kind == "text")
+    places, distinct = pd.factorize(texts)
+    new = np.empty(len(distinct), dtype=object)
+    new[:] = [codes.out_of(text, numbers=numbers, first=mark) for text in distinct]
+    if numbers and not mark:
+        # A column that repeats the codes: in any other a short one may be any number.
+        whole = [codes.whole(text) for text in distinct]
+        filled = np.array([bool(text.strip()) for text in distinct], bool)[places]
+        same = sum(whole[i] == own for i, own in zip(places, ids, strict=True) if whole[i])
+        if 2 * same > filled.sum():
+            new[:] = [code or text for code, text in zip(whole, new, strict=True)]
+    return new[places]
+
+
+def _hide_notes(part: Part, codes: identity.Codes | None) -> None:
+    """Leave out of the lines above the headings what identifies a person."""
+    assert part.cells is not None
+    note = []
+    for line in part.cells.note:
+        if part.sealed or not identity.without_address(line):
+            # That the data are synthetic stays said.
+            note += [line[: len("synthetic")]] if line.lower().startswith("synthetic") else []
+        else:
+            note.append(codes.out_of(line) if codes is not None else line)
+    if note != part.cells.note:
+        part.cells, part.rewritten = replace(part.cells, note=note), True
+
+
+def _looks(part: Part, place: int) -> str:
+    """Return from what an unused column seems to identify a person, in words; or nothing."""
+    assert part.cells is not None
+    heading = part.cells.header[place]
+    label = part.cells.labels.get(heading, "")
+    if identity.identifies(heading):
+        return "its heading"
+    if heading in part.hidden:
+        return "the data dictionary of the project"
+    if identity.identifies(label):
+        return "its label"
+    _, distinct = part.distinct_texts(place)
+    found = [headings.meaning(text, part.table) for text in (heading, label) if text]
+    meant = any(item is not None and item.name == "patient_id" for item in found)
+    if meant or identity.of_patients(heading):
+        return identity.kind_of_codes(distinct)
+    return identity.kind_of(distinct)
 
 
 def unreadable(source: Source, table: str, problem: Problem) -> Part:
@@ -282,8 +388,12 @@ def _meanings(part: Part, chosen: Mapping[str, int | None]) -> dict[int, Meaning
     taken |= {headings.meaning(name, part.table) or Meaning(name) for name in chosen}
     ranks: dict[Meaning, dict[int, list[int]]] = {}
     units: dict[int, str] = {}
+    found_in = [_meaning(part, heading) for heading in part.cells.header]
+    one = _one_follow_up([*result.values(), *(found for found in found_in if found)])
     for place, heading in enumerate(part.cells.header):
-        own = _meaning(part, heading) if place not in result else None
+        own = found_in[place] if place not in result else None
+        if own is not None and one:
+            own = own._replace(number=1)
         if own is None or own._replace(unit="") in taken:
             continue
         bare = own._replace(unit="")
@@ -311,6 +421,19 @@ def _meanings(part: Part, chosen: Mapping[str, int | None]) -> dict[int, Meaning
         if min(by_rank):
             part.repairs.append(_heading_repair(part, names[0], _canonical(bare, part.table)))
     return result
+
+
+def _one_follow_up(found: Iterable[Meaning]) -> bool:
+    """Return whether headings speak of one follow-up, whatever number stands in some of them.
+
+    `Krenning FU 12` beside `SUVmax FU` is the same scan, after 12 months perhaps; with
+    `Krenning FU 3` there are two.
+    """
+    numbers: dict[str, set[int]] = {}
+    for item in found:
+        if item.scan == "post":
+            numbers.setdefault(item.name, set()).add(item.number)
+    return all(len(own) == 1 for own in numbers.values())
 
 
 def _heading_repair(part: Part, heading: str, name: str) -> dict[str, str]:
@@ -350,7 +473,12 @@ def _meaning(part: Part, heading: str) -> Meaning | None:
     # A heading that means the code of a patient is judged by what stands under it.
     if found is not None and found.name in (*LAYOUT, "patient_id"):
         return found
-    return None if identity.identifies(heading) else found
+    if identity.identifies(heading):
+        return None
+    # The file's label of a column says what it is, where its heading does not.
+    named = headings.meaning(heading, part.table) is not None
+    label = part.cells.labels.get(heading, "")
+    return None if not named and identity.identifies(label) else found
 
 
 def _rank(heading: str, found: Meaning, table: str) -> int:
@@ -496,8 +624,13 @@ def _ids(part: Part, key: str | None) -> list[str | None]:
     if key is not None:
         hashes = {code: identity.hashed(code, key) for code in dict.fromkeys(codes)}
         return [hashes[code] for code in codes]
+    # What the heading does not say the file's label may.
     meant = headings.meaning(column.heading, part.table)
-    clear = identity.identifies(column.heading, mapped=True) and meant is None
+    said = (column.heading, part.cells.labels.get(column.heading, ""))
+    clear = meant is None and any(
+        identity.identifies(text, mapped=True) and headings.meaning(text, part.table) is None
+        for text in said
+    )
     looks = "an identity" if clear else ""
     if looks := looks or identity.kind_of_codes(codes):
         part.hidden.add(column.heading)
@@ -647,8 +780,11 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
     taken = {column.place for column in part.columns} | set(part.layout.values())
     schema = SCHEMAS[part.table]
     reserved = {*schema.columns, *fields(schema), *scans(schema), *BOOKKEEPING}
+    reserved |= {name for column in part.columns for name in column.frame}
     kept: dict[str, Any] = {}
     explained = _named_already(part)
+    if part.headless:
+        return {}
     for place, heading in enumerate(part.cells.header):
         if place in taken:
             continue
@@ -656,9 +792,9 @@ def _unknown_columns(part: Part) -> dict[str, Any]:
         if not heading:
             part.problems += _without_heading(part, place, texts)
             continue
-        looks = "its heading" if identity.identifies(heading) else identity.kind_of(texts)
-        if heading in part.hidden:
-            looks = looks or "the data dictionary of the project"
+        looks = _looks(part, place)
+        if part.sealed:
+            looks = looks or "patient_ids: hash, and no column that is known to hold the codes"
         if looks:
             part.hidden.add(heading)
             part.problems.append(

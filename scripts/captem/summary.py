@@ -43,6 +43,7 @@ _STEP_WORDS = {
     "recorded": "Patients and lesions in the source files",
     "excluded": "Left out",
     "included": "Patients included",
+    "follow_up_pet": "Follow-up PET",
     "transition": "Change of the Krenning score",
     "criterion": "SSTR criterion",
     "model.suvmax": "Model of SUVmax at follow-up",

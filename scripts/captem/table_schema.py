@@ -9,7 +9,9 @@ from captem.form_fields import ALWAYS, TABLES, Asked, asked
 # XML Schema's own regular expressions, which the standard asks for: no anchors, plain groups.
 _PERCENT = r"(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)"
 PATTERNS = {
-    "score": r"([0-4]|0-[1-4]|1-[2-4]|2-[34]|3-4|<=[0-4]|>=[0-4]|<[1-4]|>[0-3])",
+    "score": r"([0-4]|0-[1-4]|1-[2-4]|2-[34]|3-4|<=[0-4]|>=[0-4]|<[1-4]|>[0-3]"
+    r"|I|II|III|IV|I-(II|III|IV)|II-(III|IV)|III-IV|(<=|>=)(I|II|III|IV)|<(I|II|III|IV)"
+    r"|>(I|II|III))",
     "percent": rf"({_PERCENT}(-{_PERCENT})?|(<=|>=|<|>){_PERCENT})",
 }
 _TYPES = {"number": "number", "count": "integer", "date": "date"}
