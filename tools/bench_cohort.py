@@ -3,8 +3,8 @@
     python tools/bench_cohort.py [PATIENTS ...]
 
 The tables are the example's rows over and over, with codes and SUVmax of their own and about
-five lesions a patient. The time is the processor's for the step itself, without start-up and without
-the marked workbook.
+five lesions a patient. The time is the processor's for the step itself, without start-up and
+without the marked workbook.
 """
 
 from __future__ import annotations
