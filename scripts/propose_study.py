@@ -142,9 +142,11 @@ def _check_readable(cohort: Cohort) -> None:
             )
         if without_headings(part):
             raise CaptemError(
-                f"{part.cells.file} seems to have no line of headings: its first row looks like a "
-                "patient's.\nTo mend: put a heading above every column, such as those of "
-                "config/README.md."
+                f"{part.cells.file} has {len(part.cells.header)} columns, and seems to have no "
+                "line of headings: its first row looks like a patient's, or none of its headings "
+                "is one that captem knows. So nothing of it is shown here.\nTo mend: put a "
+                "heading above every column, such as those of config/README.md (patient_id, "
+                "krenning_pre, krenning_post)."
             )
 
 

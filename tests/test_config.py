@@ -99,3 +99,34 @@ def test_every_key_is_described():
             yield from described(value.get("items", {}))
 
     assert all(said for _, said in described(schema()))
+
+
+TOKEN = "0123456789ABCDEF0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "redcap",
+    [
+        REDCAP | {"token_env": TOKEN},
+        REDCAP | {"token_env": "F" + TOKEN},
+        REDCAP | {"token_env": TOKEN + " "},
+        REDCAP | {"token_env": {"name": TOKEN}},
+        REDCAP | {"url": f"https://redcap.example.org/api/?token={TOKEN}"},
+        REDCAP | {"url": f"https://redcap.example.org/api/#{TOKEN}"},
+        REDCAP | {"url": f"https://me:{TOKEN}@redcap.example.org/api/"},
+        REDCAP | {"url": f"https://redcap.example.org/{TOKEN}/"},
+        REDCAP | {"url": [TOKEN]},
+        TOKEN,
+    ],
+)
+def test_a_token_in_the_config_is_refused_and_not_repeated(redcap):
+    with pytest.raises(CaptemError) as caught:
+        resolve(SMALLEST | {"sources": [{"name": "w", "redcap": redcap}]}, schema())
+    assert TOKEN[:16] not in str(caught.value)
+    assert "redcap" in str(caught.value)
+
+
+def test_an_address_and_the_name_of_a_variable_are_right():
+    for url in ("https://redcap.example.org/api/", "http://127.0.0.1:8080/redcap_v14.5/api/"):
+        source = {"name": "w", "redcap": {"url": url, "token_env": "REDCAP_TOKEN_2"}}
+        assert resolve(SMALLEST | {"sources": [source]}, schema())["sources"][0]["redcap"]["url"]

@@ -24,6 +24,7 @@ import pandas as pd
 
 from captem import notation
 from captem.files import same_bytes_zip
+from captem.identity import without_address
 from captem.problems import ERROR, Problem, in_order
 from captem.source_table import SourceTable
 
@@ -75,6 +76,7 @@ class Sheet:
     """One table that was read, and what of it must not be shown.
 
     hidden : headings of the columns that identify a person; their cells are left out.
+    headless : the first row was not known for headings, and may be a patient's: no cell is shown.
     ids : heading of the column of codes, and what stands for each of its cells; None where the
         codes are shown as they are.
     """
@@ -82,6 +84,7 @@ class Sheet:
     table: SourceTable
     hidden: frozenset[str]
     ids: tuple[str, Mapping[str, str]] | None
+    headless: bool = False
 
 
 @dataclass
@@ -519,7 +522,7 @@ class _Styles:
         cell = self._new()
         if old is not None and old.has_style:
             cell.font, cell.border = copy(old.font), copy(old.border)
-            cell.alignment, cell.number_format = copy(old.alignment), old.number_format
+            cell.alignment, cell.number_format = copy(old.alignment), _format(old.number_format)
             if level == _PLAIN:
                 cell.fill = copy(old.fill)
         else:
@@ -544,6 +547,11 @@ class _Styles:
                 cell.font = font
         cell.quotePrefix = quote
         return cell._style
+
+
+def _format(given: str) -> str:
+    """Return a format of numbers, or none where texts of the user's own stand in it."""
+    return "General" if re.search(r'["\\\[@_*]', given) else given
 
 
 def _write(cell: Any, value: Any) -> bool:
@@ -587,7 +595,8 @@ def _fill(new: Any, page: _Page, styles: _Styles) -> list[str]:
             styles.put_as(old, new.cell(*place), own if old.value is None else old.value, level)
         else:
             fill = "DDE3EA" if heading else ""
-            styles.put(new.cell(*place), heading, level, bold=True, wrap=True, fill=fill)
+            shown = "" if page.sheet.headless else heading
+            styles.put(new.cell(*place), shown, level, bold=True, wrap=True, fill=fill)
     notes = []
     rows = list(zip(table.numbers, table.rows, strict=True))
     if page.old is None and len(rows) > MOST_ROWS:
@@ -626,7 +635,7 @@ def _fill_above(new: Any, page: _Page, styles: _Styles) -> None:
             continue
         for old in cells:
             if not (crowded and old.column in private) and (old.value is not None or old.has_style):
-                styles.put_as(old, new.cell(row, old.column), old.value)
+                styles.put_as(old, new.cell(row, old.column), _without_people(old.value))
     for span in page.old.merged_cells.ranges:
         right = min(span.max_col, last)
         rows = range(span.min_row, span.max_row + 1)
@@ -636,6 +645,11 @@ def _fill_above(new: Any, page: _Page, styles: _Styles) -> None:
             new.merge_cells(
                 start_row=rows[0], end_row=rows[-1], start_column=span.min_col, end_column=right
             )
+
+
+def _without_people(value: Any) -> Any:
+    """Return what a cell above the headings holds; nothing where it holds an address or a name."""
+    return None if value is not None and not without_address(str(value)) else value
 
 
 def _fill_row(new: Any, page: _Page, row: int, cells: list[str], styles: _Styles) -> None:

@@ -41,4 +41,4 @@ def _workbook(cohort: Cohort, file: str) -> bytes:
 
 def _sheet(part: Part) -> Sheet:
     assert part.cells is not None
-    return Sheet(part.cells, frozenset(part.hidden), None)
+    return Sheet(part.cells, frozenset(part.hidden), None, part.headless)

@@ -125,11 +125,13 @@ def of(cohort: Cohort, sheets: Sequence[SheetSeen] = ()) -> Proposal:
 
 
 def without_headings(part: Part) -> bool:
-    """Return whether the first row of a table looks like a patient's and not like headings.
+    """Return whether the first row of a table may be a patient's and not one of headings.
 
     Its cells must then not be shown or written down.
     """
     assert part.cells is not None
+    if part.headless:
+        return True
     texts = [text for text in part.cells.header if text]
     data = [text for text in texts if _DATA.fullmatch(text) or headings.scan_of(text)[2] == []]
     return not part.columns and not part.layout and 3 * len(data) > len(texts)
@@ -300,19 +302,15 @@ def _ambiguous(part: Part) -> dict[int, str]:
     """Return for each column that could be meant for a name, beside others, that name."""
     assert part.cells is not None
     wanted = {
-        problem.allowed.removeprefix("one column for ")
+        heading: problem.allowed.removeprefix("one column for ")
         for problem in part.problems
         if problem.rule == "ambiguous_heading"
+        for heading in (problem.value, *problem.value.split(", "))
     }
     result = {}
     for place, heading in enumerate(part.cells.header):
-        found = _meaning(part, heading)
-        if found is None or heading in part.hidden:
-            continue
-        name = headings.canonical(found, part.table) or found.name
-        name = name if found.number == 1 else f"{name}_{found.number}"
-        if name in wanted:
-            result[place] = name
+        if heading in wanted and heading not in part.hidden:
+            result[place] = wanted[heading]
     return result
 
 

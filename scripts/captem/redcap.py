@@ -25,6 +25,7 @@ HEADINGS = {
 }
 _CHECKBOX = re.compile(r"(.+?)(?:___(\w+)|\s*\(choice=(.+)\))", re.DOTALL)
 _OWN = re.compile(r"\w+_complete|Complete\?|redcap_survey_timestamp|\w+_timestamp")
+_JOINED = " (checkboxes)"
 _TICKED = {"1": True, "checked": True, "0": False, "unchecked": False}
 _FIXED_CODES = {"yesno": {"1": "yes", "0": "no"}, "truefalse": {"1": "yes", "0": "no"}}
 
@@ -88,8 +89,15 @@ def prepared(
             hidden.add(heading)
         if choices := _choices(field):
             codes[heading] = choices
-    table = replace(table, labels=labels, codes=codes)
-    return _with_ids(_with_checkboxes(table, by_name)), frozenset(hidden)
+    table = _with_ids(_with_checkboxes(replace(table, labels=labels, codes=codes), by_name))
+    # The joined column of a checkbox field identifies whom its columns did.
+    hidden |= {
+        heading
+        for heading in table.header
+        if {heading, heading.removesuffix(_JOINED)} & {_base(name) for name in hidden}
+    }
+    repairs = [repair for repair in table.repairs if repair[1] not in hidden]
+    return replace(table, repairs=repairs), frozenset(hidden)
 
 
 def _base(heading: str) -> str:
@@ -146,7 +154,7 @@ def _with_checkboxes(table: SourceTable, by_name: Mapping[str, Mapping[str, str]
             "; ".join(label for tick, (_, label) in zip(own, columns, strict=True) if tick)
             for own in ticks
         ]
-        heading = base if base not in table.header else f"{base} (checkboxes)"
+        heading = base if base not in table.header else base + _JOINED
         written = [", ".join(table.header[place] for place, _ in columns)]
         repairs = [
             (number, heading, "; ".join(f"{table.header[place]}={row[place]}"
