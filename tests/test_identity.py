@@ -140,8 +140,10 @@ def test_no_word_of_captem_is_an_identity():
 @pytest.mark.parametrize(
     ("heading", "cells", "kept"),
     [
-        ("Pat", ("MUSTER, MARIA", "OTTO, HANS"), False), ("Patient", ("Maria Muster", "Hans Otto"), False),
-        ("Region 2", ("Liver, Left", "Lung, Right"), True), ("colour", ("Red One", "Big Blue"), True),
+        ("Pat", ("MUSTER, MARIA", "OTTO, HANS"), False),
+        ("Patient", ("Maria Muster", "Hans Otto"), False),
+        ("Region 2", ("Liver, Left", "Lung, Right"), True),
+        ("colour", ("Red One", "Big Blue"), True),
         ("Patient status", ("Partial Response", "Stable Disease"), True),
         ("part", ("small bowel", "lung"), True), ("doc", ("MUSTER, MARIA", "OTTO, HANS"), False),
     ],

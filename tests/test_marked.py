@@ -374,6 +374,9 @@ def test_nothing_that_was_not_read_is_in_the_copy():
     hidden = book.create_sheet("SECRETSHEET")
     hidden["A1"] = "SECRETCELL"
     hidden["A1"].number_format = '0 "SECRETFORMAT"'
+    sheet["C5"].number_format = '0.0 "SECRETFORMAT"'
+    sheet["D5"].number_format = r"dd\.mm\.yyyy [$SECRETMONEY-407]"
+    sheet["B2"] = "ask SECRETWARD, +49 30 1234567"
     book.defined_names["SECRETNAME"] = DefinedName("SECRETNAME", attr_text="SECRETSHEET!$A$1")
     book.properties.creator = book.properties.lastModifiedBy = "SECRETPERSON"
     book.properties.title = book.properties.keywords = "SECRETTITLE"
@@ -382,6 +385,8 @@ def test_nothing_that_was_not_read_is_in_the_copy():
     assert leaks(data, "SECRET", "Smith", "Jones", "Brown", "Lookup", "externalLink") == []
     copy = opened(data)
     assert copy.sheetnames == ["captem problems", "Cohort 2024"]
+    assert copy["Cohort 2024"]["C5"].number_format == "0.0"
+    assert copy["Cohort 2024"]["D5"].number_format == r"dd\.mm\.yyyy"
     assert copy["Cohort 2024"]["D6"].value == "2"  # the text that was read, not the formula
     assert (copy.properties.creator, copy.properties.lastModifiedBy) == ("captem", "captem")
 

@@ -47,6 +47,8 @@ _MADE = datetime(1980, 1, 1)
 # What XML cannot hold; a workbook with one of these in it does not open.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNFIT = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+# In a format of numbers: quoted, after a sign that escapes a letter, or in place of a currency.
+_OWN_TEXT = re.compile(r'"[^"]*("|$)|[\\_*][^\W\d_]|\[\$(?![^\]]{0,3}(?:-[0-9A-Fa-f]+)?\])[^\]]*\]')
 _NTH = re.compile(r"column (?:([0-9]{1,5})|([A-Z]{1,3}))")
 
 _ERROR, _WARNING, _REPAIR, _LEFT_OUT, _BLANK, _PLAIN = range(6)
@@ -550,8 +552,8 @@ class _Styles:
 
 
 def _format(given: str) -> str:
-    """Return a format of numbers, or none where texts of the user's own stand in it."""
-    return "General" if re.search(r'["\\\[@_*]', given) else given
+    """Return a format of numbers and dates without the texts of the user's own in it."""
+    return _OWN_TEXT.sub("", given).strip() or "General"
 
 
 def _write(cell: Any, value: Any) -> bool:
