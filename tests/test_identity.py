@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 
 import pytest
-from captem import headings, identity, marking, redcap
+from captem import cohort, headings, identity, marking, redcap
 from captem.errors import CaptemError
 from captem.reading import Source, read_part
 from captem.schemas import fields, scans
 from captem.source_table import SourceTable
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
 from test_layout import ingest
 
 KEY = "a key that is long enough"
@@ -23,7 +25,6 @@ TABLE = NAMES + "A1,1,3,Testperson,+49 30 12345678,see test.person@example.org\n
 
 def everything(found, folder):
     """Return all that is written of a cohort, as text."""
-    import io
     import zipfile
 
     frames = [found.patients, found.lesions, found.repairs, found.eligibility, found.sources,
@@ -211,6 +212,31 @@ def test_with_a_key_and_no_column_of_codes_nothing_else_is_kept(tmp_path, head):
     text = everything(found, tmp_path)
     assert "WARD-00" not in text and "PX-7" not in text
     assert found.parts[0].rewritten
+
+
+def test_with_a_key_lesions_without_a_code_of_the_patient_are_told_apart(tmp_path):
+    patients = "patient_id,krenning_pre,krenning_post\nWARD-001,1,3\n"
+    lesions = (
+        "Kennung,lesion_id,lesion_site,tracer,krenning_pre,krenning_post\n"
+        "WARD-001,WARD-001-L1,liver,of WARD-001,2,3\nWARD-001,WARD-001-L2,liver,x,2,3\n"
+    )
+    found = ingest(tmp_path, patients, lesions, key=KEY)
+    assert "WARD-00" not in everything(found, tmp_path)
+    assert "duplicate_lesion" not in {p.rule for p in found.problems}
+
+
+def test_the_marked_copy_of_a_workbook_without_headings_is_empty(tmp_path):
+    book = Workbook()
+    for row in (["Maria Muster", "red", 5, 2], ["Hans Otto", "blue", 4, 3]):
+        book.active.append(row)
+    book.save(tmp_path / "p.xlsx")
+    found = cohort.ingest([Source("ward", str(tmp_path / "p.xlsx"))])
+    assert found.parts[0].headless
+    copy = marking.workbooks(found, [str(tmp_path / "p.xlsx")])[0]
+    cells = [
+        cell.value for sheet in load_workbook(io.BytesIO(copy)) for row in sheet for cell in row
+    ]
+    assert not any(word in str(cells) for word in ("Muster", "Otto", "red", "blue"))
 
 
 @pytest.mark.parametrize(

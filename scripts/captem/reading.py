@@ -188,6 +188,8 @@ def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
         codes = identity.Codes(dict(zip(printed, stand_ins, strict=True)))
         changed[place] = stand_ins
     changed |= told
+    if key is not None and place is None:
+        changed |= _without_words(part, key)
     if codes is not None:
         for at in range(len(part.cells.header)):
             if at != place:
@@ -198,6 +200,21 @@ def _hide(part: Part, ids: list[str | None], key: str | None) -> None:
         part.cells, part.rewritten = replace(part.cells, rows=rows), True
         part._by_column, part._distinct = None, {}
     _hide_notes(part, codes)
+
+
+def _without_words(part: Part, key: str) -> dict[int, np.ndarray]:
+    """Return the columns of words empty, for any may hold a code; lesions are still told apart."""
+    result = {}
+    for item in part.columns:
+        texts = part.cell_texts(item.place)
+        if item.name.split("#")[0] == "lesion_id":
+            texts[:] = [identity.hashed(text.strip(), key) for text in texts]
+        elif item.spec.kind == "text":
+            texts[:] = ""
+        else:
+            continue
+        result[item.place] = texts
+    return result
 
 
 def _blank_addresses(part: Part, ids: list[str | None], place: int | None) -> dict[int, np.ndarray]:
