@@ -20,8 +20,8 @@ from captem.errors import CaptemError
 
 if TYPE_CHECKING:
     from captem.cohort import Cohort
+    from captem.parts import Source
     from captem.proposal import Proposal
-    from captem.reading import Source
     from captem.sheet_choice import SheetSeen
 
 SCHEMA = Path(__file__).resolve().parent.parent / "workflow/schemas/config.schema.yaml"
@@ -88,7 +88,7 @@ def _propose(options: argparse.Namespace) -> int:
 def _source(options: argparse.Namespace, name: str) -> tuple[Source, list[SheetSeen]]:
     """Return the source of the study, with the sheets that hold its tables."""
     from captem import sheet_choice
-    from captem.reading import Source
+    from captem.parts import Source
 
     sheets = sheet_choice.sheets_of(options.table)
     asked = sheet_choice.named(options.sheet, sheets, options.table) if options.sheet else ""

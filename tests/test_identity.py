@@ -9,7 +9,8 @@ import io
 import pytest
 from captem import cohort, headings, identity, marking, redcap
 from captem.errors import CaptemError
-from captem.reading import Source, read_part
+from captem.parts import Source
+from captem.reading import read_part
 from captem.schemas import fields, scans
 from captem.source_table import SourceTable
 from hypothesis import given

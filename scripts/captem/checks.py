@@ -15,8 +15,8 @@ from captem import lesions, notation
 from captem.headings import SCHEMAS
 from captem.identity import identifies
 from captem.lesions import NUMBER
+from captem.parts import PAIRS, Part, Source
 from captem.problems import ERROR, WARNING, Problem
-from captem.reading import PAIRS, Part, Source
 from captem.schemas import fields, scans
 
 
@@ -103,7 +103,7 @@ def _missing_column(part: Part, name: str) -> Problem:
     assert part.cells is not None
     shown = [heading for heading in part.cells.header if not identifies(heading)]
     # Without a row of headings the first row is a patient's.
-    found = f"none among {len(shown)} columns" if getattr(part, "headless", False) else ", ".join(shown)
+    found = f"none among {len(shown)} columns" if part.headless else ", ".join(shown)
     pair = next((pair for pair in PAIRS if name in pair), None)
     allowed = f"a column {name}"
     if pair:

@@ -19,8 +19,9 @@ from captem import checks, cross_checks, flow, intake, layout, patient_level
 from captem.headings import SCHEMAS
 from captem.intake import Taken
 from captem.lesions import NUMBER, numbered
+from captem.parts import Part, Source, unreadable
 from captem.problems import COLUMNS, ERROR, Problem, in_order
-from captem.reading import Part, Source, joined, read_part, unreadable
+from captem.reading import joined, read_part
 
 REPAIR_COLUMNS = ("file", "sheet", "row", "patient_id", "column", "written", "read", "rule")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pandas as pd
 
 from captem import criterion, eligibility
-from captem.reading import Part, with_columns
+from captem.parts import Part
+from captem.reading import with_columns
 
 COLUMNS = ("step", "reason", "n", "n_lesions")
 _FOLLOW_UPS = {0: "no follow-up PET", 1: "one follow-up PET"}

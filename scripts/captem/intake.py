@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from captem import headings, redcap
+from captem.parts import Source
 from captem.problems import ERROR, Problem
-from captem.reading import Source
 from captem.source_table import NotReadableFile, SourceTable
 from captem.sources import read_source
 

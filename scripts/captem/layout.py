@@ -17,8 +17,8 @@ import pandas as pd
 
 from captem import headings
 from captem.headings import DATE, SCHEMAS
+from captem.parts import Part
 from captem.problems import ERROR, WARNING, Problem
-from captem.reading import Part
 from captem.schemas import scans
 from captem.visits import visit_number
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from captem.cohort import Cohort
 from captem.marked import Sheet, marked_copy
-from captem.reading import Part
+from captem.parts import Part
 
 # Readings that leave no doubt: marked, they would bury the others. All are in repairs.csv.
 _PLAIN = frozenset(

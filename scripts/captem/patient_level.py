@@ -7,8 +7,9 @@ import pandas as pd
 from captem import criterion, lesions, notation
 from captem.checks import against_lesions, index_lesions
 from captem.lesions import NUMBER
+from captem.parts import PAIRS
 from captem.problems import WARNING, Problem
-from captem.reading import PAIRS, with_columns
+from captem.reading import with_columns
 
 SUV = PAIRS[1]
 

@@ -17,8 +17,8 @@ from captem import dates, headings
 from captem.cohort import Cohort
 from captem.headings import DATE, EVENT, INSTANCE, INSTRUMENT, LAYOUT, SCHEMAS, SYNONYMS, VISIT
 from captem.identity import KEY_VARIABLE, SHORTEST_KEY, identifies
+from captem.parts import PAIRS, Column, Part
 from captem.problems import ERROR, WARNING, Problem, stopping
-from captem.reading import PAIRS, Column, Part
 from captem.schemas import fields, scans
 from captem.sheet_choice import SheetSeen
 

@@ -17,8 +17,8 @@ import yaml
 
 from captem.config import RESERVED_SOURCES
 from captem.headings import SCHEMAS
+from captem.parts import Source
 from captem.proposal import AMBIGUOUS, DOUBTFUL, DROPPED, NOT_USED, Proposal, Seen, can_be_named
-from captem.reading import Source
 from captem.schemas import scans
 
 _WIDTH = 98
