@@ -146,11 +146,14 @@ def test_every_column_found_by_a_synonym_is_named(tmp_path):
     assert re.search(r'# Kept as they are: .*"null"', done.text, re.DOTALL)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests/corpus/headings").glob("*.csv"))[::2],
-                         ids=lambda path: path.name)  # fmt: skip
+# Of these no heading is known, and nothing is proposed.
+FOREIGN = ("mapped", "only_unknown")
+HEADINGS = [path for path in sorted((ROOT / "tests/corpus/headings").glob("*.csv"))[::2]
+            if path.stem not in FOREIGN]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", HEADINGS, ids=lambda path: path.name)
 def test_headings_of_the_corpus(path, tmp_path):
-    if path.stem in ("mapped", "only_unknown"):
-        pytest.skip("no heading of it is known: nothing is proposed")
     done = propose(path, out=tmp_path / "study.yaml")
     same_tables(done)
     assert (done.code == 0) == (not errors(done.ingested()))
@@ -388,7 +391,8 @@ def test_no_cell_is_printed_or_written(data):
         }
         done = propose(written(Path(folder), columns))
         assert done.text
-        assert "zq" not in done.said + done.text
+        # The folder has a name by chance, which may hold the same letters.
+        assert "zq" not in (done.said + done.text).replace(folder, "")
 
 
 def test_a_table_without_headings_is_not_shown(tmp_path):
