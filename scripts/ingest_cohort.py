@@ -1,5 +1,6 @@
 """Read every source of the study; always succeeds, and writes what was read and what is wrong."""
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ with logged(snakemake.log[0]):
     from captem.identity import KEY_VARIABLE
     from captem.marking import workbooks
 
+    # Rows as lists hold no cycle, and Python's search for cycles among hundreds of thousands of
+    # them takes as long as reading them.
+    gc.disable()
     params = snakemake.params
     cohort = ingest(
         [Source(**source) for source in params.sources],

@@ -9,6 +9,7 @@ without the marked workbook.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 import tempfile
@@ -87,4 +88,5 @@ def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # as scripts/ingest_cohort.py does
     main([int(word) for word in sys.argv[1:]] or [1_000, 10_000, 100_000])

@@ -162,6 +162,8 @@ def totals(part: Part) -> list[Problem]:
     """Is a row a line of totals? It would be counted as a patient."""
     frame = part.frame
     codes = frame["patient_id"].dropna()
+    totals = [code for code in codes.unique() if _TOTAL.fullmatch(code)]
+    codes = codes[codes.isin(totals)] if totals else codes[:0]
     return [
         Problem(
             ERROR, "total_row", frame["_file"][i], frame["_sheet"][i], str(frame["_row"][i]),
@@ -169,7 +171,6 @@ def totals(part: Part) -> list[Problem]:
             "remove the line of totals from the table",
         )
         for i, code in codes.items()
-        if _TOTAL.fullmatch(code)
     ]  # fmt: skip
 
 

@@ -8,9 +8,7 @@ fills in patient-level values from the lesions (`captem.patient_level`) and coun
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -69,40 +67,7 @@ def ingest(
     key : with it, the codes of patients are replaced by keyed hashes in all that is returned.
     environment : where the token of a REDCap project is found.
     """
-    with _without_search_for_cycles():
-        return _ingest(
-            sources, threshold, rule, on_problem, follow_up, levels or {}, tolerance, key,
-            environment or {},
-        )  # fmt: skip
-
-
-@contextmanager
-def _without_search_for_cycles() -> Iterator[None]:
-    """Hold back Python's search for unreachable cycles.
-
-    Hundreds of thousands of rows as lists hold no cycle, and looking through them again and again
-    takes as long as reading them.
-    """
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
-
-
-def _ingest(
-    sources: Iterable[Source],
-    threshold: float,
-    rule: str,
-    on_problem: str,
-    follow_up: str,
-    levels: Mapping[str, str],
-    tolerance: float,
-    key: str | None,
-    environment: Mapping[str, str],
-) -> Cohort:
+    levels, environment = levels or {}, environment or {}
     parts: list[Part] = []
     frames: dict[str, list[pd.DataFrame]] = {"patients": [], "lesions": []}
     problems: list[Problem] = []

@@ -249,8 +249,11 @@ def _table(
         rows = [row[: len(header)] if _fits_cut(row, len(header)) else row for row in rows]
         # Excel may leave out the empty cells at the end of a row.
         widths.update(range(1, len(header) + 1))
+    numbers = reading.numbers[reading.found.place + 1 :]
+    if set(map(len, rows)) == {len(header)}:
+        return header, rows, numbers, []
     kept: list[list[str]] = []
-    numbers: list[int] = []
+    numbers = []
     ragged: list[tuple[int, int]] = []
     for number, cells in zip(reading.numbers[reading.found.place + 1 :], rows, strict=True):
         if len(cells) == len(header):

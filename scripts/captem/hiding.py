@@ -18,10 +18,10 @@ def read_ids(part: Part, key: str | None) -> list[str | None]:
     column = next((item for item in part.columns if item.name == "patient_id"), None)
     if column is None:
         return [None] * len(part.cells.rows)
-    codes = [notation.printable(row[column.place]) for row in part.cells.rows]
+    places, distinct = part.distinct_texts(column.place)
+    printed = [notation.printable(text) for text in distinct]
     if key is not None:
-        hashes = {code: identity.hashed(code, key) for code in dict.fromkeys(codes)}
-        return [hashes[code] for code in codes]
+        return _spread([identity.hashed(code, key) for code in printed], places)
     # What the heading does not say the file's label may.
     meant = headings.meaning(column.heading, part.table)
     said = (column.heading, part.cells.labels.get(column.heading, ""))
@@ -30,7 +30,7 @@ def read_ids(part: Part, key: str | None) -> list[str | None]:
         for text in said
     )
     looks = "an identity" if clear else ""
-    if looks := looks or identity.kind_of_codes(codes):
+    if looks := looks or identity.kind_of_codes(printed):
         part.hidden.add(column.heading)
         part.problems.append(
             of_file(
@@ -42,8 +42,15 @@ def read_ids(part: Part, key: str | None) -> list[str | None]:
             )
         )  # fmt: skip
         # The codes would name people in every file that is written; the rows are told apart.
-        return [None] * len(codes)
-    return list(codes)
+        return [None] * len(places)
+    return _spread(printed, places)
+
+
+def _spread(distinct: list[str], places: np.ndarray) -> list[str | None]:
+    """Return the text of each row from the distinct ones."""
+    texts = np.empty(len(distinct), dtype=object)
+    texts[:] = distinct
+    return texts[places].tolist()
 
 
 def hide(part: Part, ids: list[str | None], key: str | None) -> None:
