@@ -51,6 +51,9 @@ def test_what_may_be_another_day_is_not_read(cell):
 def test_the_column_decides_the_order():
     assert dates.order_of(["03/04/2026", "31/03/2026"]) == {dates.DAY_FIRST}
     assert dates.order_of(["03/04/2026", "03/31/2026"]) == {dates.MONTH_FIRST}
+    assert dates.order_of(["13/12/2026"]) == {dates.DAY_FIRST}
+    assert dates.order_of(["12/13/2026"]) == {dates.MONTH_FIRST}
+    assert dates.order_of(["12/12/2026"]) == set()
     assert dates.order_of(["03/04/2026", "2026-03-31", "31 Mar 2026"]) == set()
     assert dates.day("03/04/2026", {dates.DAY_FIRST}).value == "2026-04-03"
     assert dates.day("03/04/2026", {dates.MONTH_FIRST}).value == "2026-03-04"
