@@ -383,3 +383,19 @@ def test_codes_that_only_look_the_same_are_pointed_out(tmp_path, twin):
         ("codes_look_alike", "2"),
         ("codes_look_alike", "3"),
     ]
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_patient_with_a_scan_that_cannot_be_in_its_place_is_left_out(tmp_path, wide):
+    """The first follow-up is dated before the baseline; the last one is what counts."""
+    table = LONG + "A,baseline,2025-01-01,1,,,\nA,FU 1,2024-06-01,2,,,\nA,FU 2,2025-12-01,4,,,\n"
+    if wide:
+        table = (
+            "patient_id,pet_date_pre,krenning_pre,pet_date_post,krenning_post,pet_date_post_2,"
+            "krenning_post_2\nA,2025-01-01,1,2024-06-01,2,2025-12-01,4\n"
+        )
+    found = ingest(tmp_path, table, on_problem="exclude_row")
+    assert {p.rule for p in found.problems} == {"follow_up_before_baseline"}
+    assert found.patients.empty
+    kept = ingest(tmp_path, table, levels={"follow_up_before_baseline": "warning"})
+    assert scores(kept) == {"A": (1, 4)}

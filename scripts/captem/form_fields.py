@@ -12,7 +12,7 @@ TABLES = {"patients": PATIENTS, "lesions": LESIONS}
 ALWAYS, PAIR, OPTIONAL = "yes", "one pair", "no"
 _EXAMPLES = {
     "score": "3, 2-3, 0-1 (for <=1)",
-    "percent": "12, 7-8, 0-3 (for <3), >=20",
+    "percent": "12, 7-8, 0-3 (for <3), >=20, 0.5% (below 1 with its sign)",
     "number": "12.5",
     "count": "6",
     "date": "2026-03-31",

@@ -87,8 +87,7 @@ def hide(part: Part, ids: list[str | None], key: str | None) -> None:
     if changed:
         columns = [changed.get(at, part.cell_texts(at)) for at in range(len(part.cells.header))]
         rows = [list(row) for row in zip(*columns, strict=True)]
-        part.cells, part.rewritten = replace(part.cells, rows=rows), True
-        part._by_column, part._distinct = None, {}
+        part.rewrite(rows)
     _hide_notes(part, codes)
 
 

@@ -23,7 +23,12 @@ from captem.schemas import scans
 from captem.visits import visit_number
 
 # Errors of which it follows that nobody knows which row is which scan of the patient.
-UNTOLD = frozenset({"visit_not_known", "several_baselines", "which_follow_up", "rows_disagree"})
+UNTOLD = frozenset(
+    {
+        "visit_not_known", "several_baselines", "which_follow_up", "rows_disagree",
+        "follow_up_before_baseline",
+    }
+)  # fmt: skip
 # What is counted up to a scan: in a table with one row a scan the follow-up's value is meant.
 _AT_FOLLOW_UP = ("captem_cycles",)
 _KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
@@ -322,7 +327,7 @@ def _look_back(
     """List scans that do not count but cast doubt on the choice: too early, or the only scored."""
     if part.table != "patients" or after.empty:
         return
-    others = after[~after["_row"].isin(chosen["_row"])]
+    others = after[~after.index.isin(chosen.index)]
     if DATE in after and not baseline.empty:
         first = baseline.drop_duplicates("patient_id").set_index("patient_id")[DATE].dropna()
         early = others[others[DATE].notna() & others["patient_id"].isin(first.index)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,12 @@ class Part:
         texts = np.empty(len(self._by_column[place]), dtype=object)
         texts[:] = self._by_column[place]
         return texts
+
+    def rewrite(self, rows: list[list[str]]) -> None:
+        """Put other cells in place of those of the file."""
+        assert self.cells is not None
+        self.cells, self.rewritten = replace(self.cells, rows=rows), True
+        self._by_column, self._distinct = None, {}
 
     @property
     def headless(self) -> bool:

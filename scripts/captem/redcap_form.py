@@ -57,7 +57,7 @@ _ONLY = {
 }
 _NOTES = {
     "score": "0 to 4, or an interval: 2-3, 0-1 (for <=1)",
-    "percent": "0 to 100, or an interval: 7-8, 0-3 (for <3), >=20",
+    "percent": "0 to 100, or an interval: 7-8, 0-3 (for <3), >=20; below 1 with its sign: 0.5%",
     "date": "year-month-day",
 }
 _EXTRA_NOTES = {
