@@ -89,6 +89,12 @@ def few_differences(certain: int, still_open: int, what: str, *, mid_p: bool = F
     return f"{said}: the smallest P possible is {smallest(certain + still_open):g}"
 
 
+def no_rank_interval(n: int, level: float) -> str:
+    """Return why so few pairs have no interval by ranks: all sign patterns are too few for it."""
+    needed = next(pairs for pairs in range(2, 60) if 2.0 ** (1 - pairs) <= 1 - level)
+    return f"{n} pairs are too few for an interval at {level:.0%} by ranks; {needed} are needed"
+
+
 def short_span(span: float, unit: str) -> str:
     """Return why a ratio per unit of a term is to be read as exploratory, or empty text.
 
