@@ -21,6 +21,7 @@ report: f"workflow/report/workflow{'_synthetic' if SYNTHETIC else ''}.rst"
 
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/transitions.smk"
+include: "workflow/rules/bias.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"

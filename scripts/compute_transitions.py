@@ -8,16 +8,23 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem import transitions
+    from captem import transition_rows, transitions
     from captem.files import read_frame, write_frame
 
     patients = read_frame(snakemake.input.patients)
     lesions = read_frame(snakemake.input.lesions)
     threshold, rule = snakemake.params.criterion["threshold"], snakemake.params.criterion["rule"]
-    changes = transitions.patient_transitions(patients, lesions, threshold, rule)
-    lesion_changes = transitions.lesion_transitions(lesions, threshold)
-    confirmatory = snakemake.params.confirmatory_sources
-    rows = transitions.estimate(patients, changes, lesion_changes, confirmatory)
+    boundaries = snakemake.params.surrogate
+    changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
+    lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
+    rows = transition_rows.estimate(
+        patients,
+        changes,
+        lesion_changes,
+        snakemake.params.confirmatory_sources,
+        boundaries,
+        snakemake.params.seed,
+    )
     write_frame(snakemake.output.transitions, changes)
     write_frame(snakemake.output.lesions, lesion_changes)
     write_frame(snakemake.output.matrix, transitions.matrix(patients))

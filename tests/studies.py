@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from captem import cohort, describe, models, statistics, tables, transitions
+from captem import (
+    bias_rows,
+    cohort,
+    describe,
+    models,
+    statistics,
+    tables,
+    transition_rows,
+    transitions,
+)
 from captem.config import resolve
 from captem.files import read_frame, write_frame
 
@@ -65,13 +74,15 @@ def analysed(settings: dict) -> Study:
         on_problem=settings["on_problem"],
     )
     patients, lesions = through_csv(read.patients), through_csv(read.lesions)
-    changes = transitions.patient_transitions(patients, lesions, threshold, rule)
-    lesion_changes = transitions.lesion_transitions(lesions, threshold)
+    boundaries, seed = settings["surrogate"], settings["seed"]
+    changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
+    lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
     confirmatory = settings["confirmatory_sources"]
     fitted, records = models.estimate(patients, confirmatory, settings["mib1_floor"])
     rows = [
         describe.describe(patients),
-        transitions.estimate(patients, changes, lesion_changes, confirmatory),
+        transition_rows.estimate(patients, changes, lesion_changes, confirmatory, boundaries, seed),
+        bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
         fitted,
     ]
     matrix = through_csv(transitions.matrix(patients))
@@ -101,5 +112,7 @@ def from_text(folder: Path, patients: str, lesions: str | None = None, **setting
     if lesions is not None:
         (folder / "lesions.csv").write_text(lesions, encoding="utf-8")
         source["lesions"] = str(folder / "lesions.csv")
-    given = {"study": "mine", "cut": "1", "sources": [source]} | settings
+    # One value of each sweep: the whole of it is simulated for the studies that ship.
+    noise = {"reliability": [0.8], "reader_error": [0.1]}
+    given = {"study": "mine", "cut": "1", "sources": [source], "noise": noise} | settings
     return analysed(resolve(given, schema()))

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from captem import (  # noqa: E402
+    bias_rows,
     captions,
     cohort,
     describe,
@@ -26,6 +27,7 @@ from captem import (  # noqa: E402
     summary,
     table_formats,
     tables,
+    transition_rows,
     transitions,
 )
 from captem.config import resolve  # noqa: E402
@@ -56,14 +58,18 @@ def main(out: Path) -> None:
     write_frame(out / "cohort/problems.csv", read.problem_frame())
     patients = read_frame(out / "cohort/patients.csv")
     lesions = read_frame(out / "cohort/lesions.csv")
-    changes = transitions.patient_transitions(patients, lesions, threshold, rule)
-    lesion_changes = transitions.lesion_transitions(lesions, threshold)
+    boundaries, seed = settings["surrogate"], settings["seed"]
+    changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
+    lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
     matrix = transitions.matrix(patients)
     fitted, records = models.estimate(patients, confirmatory, floor)
     rows = statistics.combine(
         [
             describe.describe(patients),
-            transitions.estimate(patients, changes, lesion_changes, confirmatory),
+            transition_rows.estimate(
+                patients, changes, lesion_changes, confirmatory, boundaries, seed
+            ),
+            bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
             fitted,
         ]
     )

@@ -30,15 +30,17 @@ Sizes = tuple[int, ...]
 Tail = Callable[[float], float]
 
 DRAWS = 19_999
-# Above this the permutation P and the normal one differ by less than two runs of the first do.
 _DRAWN_UP_TO = 500
-# Patients times distinct values, over all completions: some 0.2 s of drawing.
-_DRAWN_CELLS = 10_000
+# Patients times (this and the distinct values), over all completions: some 0.25 s of drawing.
+_DRAWN_PER_PATIENT = 10
+_DRAWN_WORK = 25_000
 _DRAWN_AT_ONCE = 2_000
-# Steps of the exact count, over all completions: some 0.2 s. Untied, that is up to 12 patients;
-# five values of the gain, up to about 25.
-_EXACT_STEPS = 60_000_000
-_STEPS_PER_MOVE = 2_000
+# Additions of the exact count, over all completions: some 0.15 s. That is up to 12 patients without
+# ties, and about 20 to 25 with five values of the gain.
+_EXACT_WORK = 150_000_000
+# What a state costs before its additions, of which a third of the widest row is usual.
+_WORK_PER_MOVE = 2_000
+_USUAL_FILL = 1 / 3
 # Completions of interval values, and patients times completions.
 _COMPLETIONS = 4_096
 _COMPLETED_CELLS = 250_000
@@ -76,16 +78,18 @@ def kendall(
     tau-b = S / sqrt(pairs untied in x * pairs untied in y), S the concordant less the discordant
     pairs. P is the share of all permutations with |S| as large as observed: counted where that is
     feasible; else (b + 1) / (B + 1) from B = 19,999 seeded permutations, of which b are as extreme
-    (Phipson & Smyth 2010, SAGMB 9:39); beyond 500 patients, or some 100 where neither variable has
+    (Phipson & Smyth 2010, SAGMB 9:39); beyond 500 patients, or some 150 where neither variable has
     few values, the normal approximation with the variance of S under ties in both (Kendall 1970,
     Rank Correlation Methods, 4th ed., ch. 4), without continuity correction.
 
-    Interval values: P is computed for every completion, while these are few. Otherwise p_low and
-    p_high bound the P of the normal approximation over all completions (they need not be reached):
-    S lies between the sums over x_i < x_j of sign(low_j - high_i) and of sign(high_j - low_i),
-    and its variance falls with a convex function of how often each value of y occurs. That
-    function grows by one step for each patient who joins a value, so the largest and the smallest
-    of the steps that are open to the undetermined patients bound it.
+    Interval values: P is computed for every completion while these are few (4,096; from 60 patients
+    250,000 / n), for all of them in the same one of the three ways, so that many completions also
+    lead to the normal approximation. Beyond that p_low and p_high bound the P of the normal
+    approximation over all completions (they need not be reached): S lies between the sums over
+    x_i < x_j of sign(low_j - high_i) and of sign(high_j - low_i), and its variance falls with a
+    convex function of how often each value of y occurs. That function grows by one step for each
+    patient who joins a value, so the largest and the smallest of the steps that are open to the
+    undetermined patients bound it.
 
     Args:
         x: shape (n,), finite.
@@ -111,8 +115,8 @@ def spearman(
 
     rho is the correlation of the ranks, and P the share of all permutations with |rho| as large as
     observed. Arguments, errors and the ways to P are those of `kendall`; the normal approximation
-    takes rho * sqrt(n - 1) as standard normal, which has the exact variance, ties included (Hotelling
-    & Pabst 1936, Ann Math Stat 7:29-43).
+    takes rho * sqrt(n - 1) as standard normal, which has the exact variance, ties included
+    (Hotelling & Pabst 1936, Ann Math Stat 7:29-43).
 
     Interval values: as in `kendall`. The bounds take the rank of y as a sum of signs, so that the
     sum of products of ranks is one over pairs, (rank x_j - rank x_i) * sign(y_j - y_i).
@@ -130,9 +134,11 @@ class _Kendall:
     name = "Kendall tau-b"
 
     def base_and_weights(self, sizes: Sizes) -> tuple[int, Integers]:
+        """Return what makes the statistic a sum over pairs, weights by value of x."""
         return 1, np.zeros(len(sizes), dtype=np.int64)
 
     def norm(self, sizes: Sizes) -> float:
+        """Return one variable's share of the denominator: norm(x) * norm(y) under the root."""
         n = sum(sizes)
         return (n * (n - 1) - sum(t * (t - 1) for t in sizes)) / 2
 
@@ -149,20 +155,28 @@ class _Kendall:
         return _pair_sum(first, second, second, 1, np.zeros(len(x), dtype=np.int64))
 
     def _by_insertion(self, x_sizes: Sizes, codes: Integers, values: int) -> Integers:
-        # `lead[v]`: patients with a lower x whose y is below v, less those above v.
-        signs = np.sign(np.subtract.outer(np.arange(values), np.arange(values))).astype(np.int32)
-        lead = np.zeros((values, codes.shape[1]), dtype=np.int32)
+        # `lead[c, v]`: patients of column c with a lower x whose y is below v, less those above.
+        signs = np.sign(np.subtract.outer(np.arange(values), np.arange(values))).T.astype(np.int16)
+        lead = np.zeros((codes.shape[1], values), dtype=np.int16)
+        column = values * np.arange(codes.shape[1])
         total = np.zeros(codes.shape[1], dtype=np.int64)
         start = 0
         for size in x_sizes:
             tied = codes[start : start + size]
-            total += np.take_along_axis(lead, tied, axis=0).sum(axis=0)
             for row in tied:
-                lead += signs[:, row]
+                total += lead.ravel().take(column + row)
+            for row in tied:
+                lead += signs.take(row, axis=0)
             start += size
         return total
 
     def gains(self, x_sizes: Sizes, y_sizes: Sizes) -> tuple[Callable, int, int]:
+        """Return what a patient adds to a count, by value of y, and the statistic from that count.
+
+        The first is a function of the group of x and of how often each value of y is used; the
+        statistic is the third plus the second times the count.
+        """
+
         def gain(group: int, used: Sizes) -> list[int]:
             below = list(itertools.accumulate(used, initial=0))
             return [below[v] - (below[-1] - below[v + 1]) for v in range(len(used))]
@@ -170,6 +184,7 @@ class _Kendall:
         return gain, 1, 0
 
     def width(self, x_sizes: Sizes, y_sizes: Sizes) -> float:
+        """Return how many values the count of `gains` can take at most."""
         return 2 * min(self.norm(x_sizes), self.norm(y_sizes)) + 1
 
     def variance(self, x_sizes: Sizes) -> tuple[float, Callable]:
@@ -177,9 +192,9 @@ class _Kendall:
         n = sum(x_sizes)
         pairs, triples = float(n * (n - 1)), float(n * (n - 1) * (n - 2))
         of_pairs = (pairs - sum(t * (t - 1) for t in x_sizes)) / (2 * pairs)
-        of_triples = (
-            (triples - sum(t * (t - 1) * (t - 2) for t in x_sizes)) / (9 * triples) if n > 2 else 0.0
-        )
+        # With two patients there are no triples, tied or not.
+        tied = sum(t * (t - 1) * (t - 2) for t in x_sizes)
+        of_triples = (triples - tied) / (9 * triples or 1.0)
 
         def loss(u):
             return of_pairs * u * (u - 1) + of_triples * u * (u - 1) * (u - 2)
@@ -208,22 +223,24 @@ class _Spearman:
 
     def gains(self, x_sizes: Sizes, y_sizes: Sizes) -> tuple[Callable, int, int]:
         # Counted from the lowest rank in the largest common steps, the sums are few.
-        (x, x_step), (y, y_step) = (self._steps(_ranks(sizes)) for sizes in (x_sizes, y_sizes))
-        shift = y_step * sum(x[i] * x_sizes[i] for i in range(len(x))) * int(_ranks(y_sizes)[0])
+        (x, x_step), (y, y_step) = (
+            self._from_lowest(_ranks(sizes)) for sizes in (x_sizes, y_sizes)
+        )
+        shift = x_step * int(np.dot(x, x_sizes)) * int(_ranks(y_sizes)[0])
 
         def gain(group: int, used: Sizes) -> list[int]:
             return [x[group] * v for v in y]
 
-        return gain, x_step * y_step, x_step * (shift // y_step)
+        return gain, x_step * y_step, shift
 
-    def _steps(self, ranks: Integers) -> tuple[list[int], int]:
+    def _from_lowest(self, ranks: Integers) -> tuple[list[int], int]:
         above = ranks - ranks[0]
         step = int(np.gcd.reduce(above)) or 1
         return (above // step).tolist(), step
 
     def width(self, x_sizes: Sizes, y_sizes: Sizes) -> float:
-        _, x_step = self._steps(_ranks(x_sizes))
-        _, y_step = self._steps(_ranks(y_sizes))
+        _, x_step = self._from_lowest(_ranks(x_sizes))
+        _, y_step = self._from_lowest(_ranks(y_sizes))
         return 2 * math.sqrt(self.norm(x_sizes) * self.norm(y_sizes)) / (x_step * y_step) + 1
 
     def variance(self, x_sizes: Sizes) -> tuple[float, Callable]:
@@ -263,21 +280,28 @@ def _associate(
         method = f"{coefficient.name}, not defined: the {which} variable is constant"
         return Association(math.nan, 1.0, 1.0, 1.0, method, n, math.nan)
 
-    estimate = math.nan
+    estimate, observed = math.nan, 0
     if len(middle_sizes) > 1:
-        observed = coefficient.statistics(x_sizes, middle[:, None], middle_sizes)[0]
+        observed = int(coefficient.statistics(x_sizes, middle[:, None], middle_sizes)[0])
         norms = coefficient.norm(x_sizes) * coefficient.norm(middle_sizes)
-        estimate = float(np.clip(observed / math.sqrt(norms), -1, 1))
+        estimate = min(1.0, max(-1.0, observed / math.sqrt(norms)))
 
     completed = _completions(x, low, high)
     if completed is None:
         p_low, p_high = _bounds(coefficient, x_sizes, low, high)
         smallest, kind = math.nan, "normal approximation, bounds over the intervals"
     else:
-        p_low, p_high, smallest, kind = _over_completions(coefficient, x_sizes, completed, seed)
-    return Association(
-        estimate, p_high, p_low, p_high, f"{coefficient.name}, {kind}", n, smallest
-    )
+        found = {middle_sizes: {abs(observed)}}
+        if completed.shape[1] > 1:
+            found = _over_completions(coefficient, x_sizes, completed)
+        tails, kind = _tails(coefficient, x_sizes, list(found), seed)
+        values = [
+            tail(size)
+            for (tail, _), sizes in zip(tails, found.values(), strict=True)
+            for size in sorted(sizes)
+        ]
+        p_low, p_high, smallest = min(values), max(values), min(least for _, least in tails)
+    return Association(estimate, p_high, p_low, p_high, f"{coefficient.name}, {kind}", n, smallest)
 
 
 def _checked(x: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -332,44 +356,41 @@ def _completions(x: Floats, low: Floats, high: Floats) -> Floats | None:
 
 
 def _over_completions(
-    coefficient: _Coefficient, x_sizes: Sizes, completed: Floats, seed: int
-) -> tuple[float, float, float, str]:
-    """Return the smallest and largest P, the smallest P possible, and the kind of P."""
+    coefficient: _Coefficient, x_sizes: Sizes, completed: Floats
+) -> dict[Sizes, set[int]]:
+    """Return every |statistic| that occurs, by the sizes of y: these share their distribution."""
     values, flat = np.unique(completed, return_inverse=True)
     codes = flat.reshape(completed.shape)
-    counts = np.array([(codes == v).sum(axis=0) for v in range(len(values))])
-    # Completions with the same counts share their permutation distribution.
-    kinds, kind_of = np.unique(counts.T, axis=0, return_inverse=True)
-    kind_of = kind_of.ravel()
-    all_sizes = [tuple(kind[kind > 0].tolist()) for kind in kinds]
-    tail_of, kind = _tails(coefficient, x_sizes, all_sizes, seed)
-
-    found: list[float] = []
-    smallest: list[float] = []
-    for i, y_sizes in enumerate(all_sizes):
-        dense = np.cumsum(kinds[i] > 0) - 1
-        columns = dense[codes[:, kind_of == i]]
-        sums = np.abs(coefficient.statistics(x_sizes, columns, y_sizes))
-        tail, least = tail_of(y_sizes)
-        found += [tail(float(size)) for size in np.unique(sums)]
-        smallest.append(least)
-    return min(found), max(found), min(smallest), kind
+    number = completed.shape[1]
+    cells = codes + len(values) * np.arange(number)
+    counts = np.bincount(cells.ravel(), minlength=len(values) * number).reshape(number, -1)
+    kinds, kind_of = np.unique(counts, axis=0, return_inverse=True)
+    found: dict[Sizes, set[int]] = {}
+    for i, kind in enumerate(kinds):
+        sizes = tuple(kind[kind > 0].tolist())
+        dense = np.cumsum(kind > 0) - 1
+        columns = dense[codes[:, kind_of.ravel() == i]]
+        reached = np.abs(coefficient.statistics(x_sizes, columns, sizes))
+        # Sizes that stand at different values of y are one here.
+        found.setdefault(sizes, set()).update(reached.tolist())
+    return found
 
 
 def _tails(
     coefficient: _Coefficient, x_sizes: Sizes, all_sizes: Sequence[Sizes], seed: int
-) -> tuple[Callable[[Sizes], tuple[Tail, float]], str]:
-    """Return how to get P(|statistic| >= size) and the smallest P from y's sizes, and its name."""
+) -> tuple[list[tuple[Tail, float]], str]:
+    """Return P(|statistic| >= size) and the smallest P for each sizes of y, and how it is found."""
     n = sum(x_sizes)
     if n <= _DRAWN_UP_TO:
-        if sum(_steps(coefficient, x_sizes, sizes) for sizes in all_sizes) <= _EXACT_STEPS:
-            return lambda sizes: _exact(coefficient, x_sizes, sizes), "exact by enumeration"
-        if n * sum(min(len(x_sizes), len(sizes)) for sizes in all_sizes) <= _DRAWN_CELLS:
-            return (
-                lambda sizes: (_drawn(coefficient, x_sizes, sizes, seed), math.nan),
-                f"permutation ({DRAWS:,} draws)",
-            )
-    return lambda sizes: (_normal(coefficient, x_sizes, sizes), math.nan), "normal approximation"
+        if sum(_work(coefficient, x_sizes, sizes) for sizes in all_sizes) <= _EXACT_WORK:
+            exact = [_exact(coefficient, x_sizes, sizes) for sizes in all_sizes]
+            return exact, "exact by enumeration"
+        values = sum(min(len(x_sizes), len(sizes)) for sizes in all_sizes)
+        if n * (_DRAWN_PER_PATIENT * len(all_sizes) + values) <= _DRAWN_WORK:
+            drawn = _drawn(coefficient, x_sizes, all_sizes, seed)
+            return [(tail, math.nan) for tail in drawn], f"permutation ({DRAWS:,} draws)"
+    normal = [_normal(coefficient, x_sizes, sizes) for sizes in all_sizes]
+    return [(tail, math.nan) for tail in normal], "normal approximation"
 
 
 def _exact(coefficient: _Coefficient, x_sizes: Sizes, y_sizes: Sizes) -> tuple[Tail, float]:
@@ -391,36 +412,45 @@ def _distribution(
     often each value of y has been dealt (Streitberg & Roehmel 1986 do the same for rank sums). For
     each such state a row of ways by sum is kept, from the lowest sum that is reached.
     """
-    x_sizes, y_sizes = _cheaper(coefficient, x_sizes, y_sizes)
+    x_sizes, y_sizes = _cheaper(x_sizes, y_sizes)
     gain, step, shift = coefficient.gains(x_sizes, y_sizes)
     table = {(0,) * len(y_sizes): (0, np.ones(1))}
     for group, size in enumerate(x_sizes):
         arriving = defaultdict(list)
         for used, (lowest, ways) in table.items():
             gained = gain(group, used)
-            left = [total - u for total, u in zip(y_sizes, used, strict=True)]
-            for dealt in _deals(size, left):
-                after = tuple(u + k for u, k in zip(used, dealt, strict=True))
-                more = sum(k * g for k, g in zip(dealt, gained, strict=True) if k)
-                orders = math.factorial(size) // math.prod(map(math.factorial, dealt))
-                arriving[after].append((lowest + more, ways * orders))
+            for after, more, orders in _deals(size, used, y_sizes, gained):
+                arriving[after].append((lowest + more, ways if orders == 1 else ways * orders))
         table = {after: _merged(parts) for after, parts in arriving.items()}
     ((lowest, ways),) = table.values()
     return shift + step * (lowest + np.arange(len(ways))), ways
 
 
-def _deals(size: int, left: Sequence[int]) -> Iterator[Sizes]:
-    """Yield every way to take `size` items out of kinds of which `left` remain."""
-    if len(left) == 1:
-        if size <= left[0]:
-            yield (size,)
+def _deals(
+    size: int, used: Sizes, y_sizes: Sizes, gained: Sequence[int]
+) -> Iterator[tuple[Sizes, int, float]]:
+    """Yield for each way to deal `size` patients what is used after, the gain, and the orders."""
+    if size == 1:  # the usual group, and the general way takes longer
+        for v, many in enumerate(used):
+            if many < y_sizes[v]:
+                yield (*used[:v], many + 1, *used[v + 1 :]), gained[v], 1.0
         return
-    for k in range(min(size, left[0]) + 1):
-        for rest in _deals(size - k, left[1:]):
-            yield (k, *rest)
+    # Orders are floats: beyond 2**63 whole numbers would turn the rows into objects.
+    partial: list[tuple[Sizes, int, int, float]] = [((), size, 0, 1.0)]
+    for v, many in enumerate(used):
+        room = sum(y_sizes[v + 1 :]) - sum(used[v + 1 :])
+        partial = [
+            ((*after, many + k), left - k, more + k * gained[v], orders * math.comb(left, k))
+            for after, left, more, orders in partial
+            for k in range(max(0, left - room), min(left, y_sizes[v] - many) + 1)
+        ]
+    for after, _, more, orders in partial:
+        yield after, more, orders
 
 
 def _merged(parts: list[tuple[int, Floats]]) -> tuple[int, Floats]:
+    if len(parts) == 1:
+        return parts[0]
     lowest = min(start for start, _ in parts)
     merged = np.zeros(max(start + len(ways) for start, ways in parts) - lowest)
     for start, ways in parts:
@@ -428,19 +458,19 @@ def _merged(parts: list[tuple[int, Floats]]) -> tuple[int, Floats]:
     return lowest, merged
 
 
-def _cheaper(coefficient: _Coefficient, a: Sizes, b: Sizes) -> tuple[Sizes, Sizes]:
+def _cheaper(a: Sizes, b: Sizes) -> tuple[Sizes, Sizes]:
     # The distribution is the same with the variables exchanged.
     return (a, b) if _moves(a, b) <= _moves(b, a) else (b, a)
 
 
-def _steps(coefficient: _Coefficient, x_sizes: Sizes, y_sizes: Sizes) -> float:
+def _work(coefficient: _Coefficient, x_sizes: Sizes, y_sizes: Sizes) -> float:
     moves = min(_moves(x_sizes, y_sizes), _moves(y_sizes, x_sizes))
-    return moves * (_STEPS_PER_MOVE + coefficient.width(x_sizes, y_sizes))
+    return moves * (_WORK_PER_MOVE + _USUAL_FILL * coefficient.width(x_sizes, y_sizes))
 
 
 def _moves(x_sizes: Sizes, y_sizes: Sizes) -> float:
     """Return an upper bound of the deals over all states that `_distribution` visits."""
-    if math.prod(size + 1 for size in y_sizes) > _EXACT_STEPS:
+    if math.prod(size + 1 for size in y_sizes) > _EXACT_WORK:
         return math.inf
     states = np.ones(1)
     for size in y_sizes:
@@ -453,21 +483,30 @@ def _moves(x_sizes: Sizes, y_sizes: Sizes) -> float:
     )
 
 
-def _drawn(coefficient: _Coefficient, x_sizes: Sizes, y_sizes: Sizes, seed: int) -> Tail:
-    """Return (b + 1) / (B + 1) from B seeded permutations, as a function of |statistic|."""
-    # Exchanging the variables leaves the distribution; few values to place are less work.
-    if len(x_sizes) < len(y_sizes):
-        x_sizes, y_sizes = y_sizes, x_sizes
+def _drawn(
+    coefficient: _Coefficient, x_sizes: Sizes, all_sizes: Sequence[Sizes], seed: int
+) -> list[Tail]:
+    """Return (b + 1) / (B + 1) from B seeded permutations, as a function of |statistic|.
+
+    One for each sizes of y, all from the same permutations.
+    """
     rng = np.random.default_rng(seed)
-    y = np.repeat(np.arange(len(y_sizes)), y_sizes)
-    sizes = np.empty(DRAWS)
+    patients = np.arange(sum(x_sizes))
+    sizes = np.empty((len(all_sizes), DRAWS))
     for start in range(0, DRAWS, _DRAWN_AT_ONCE):
         stop = min(start + _DRAWN_AT_ONCE, DRAWS)
-        shuffled = rng.permuted(np.tile(y, (stop - start, 1)), axis=1)
-        codes = np.ascontiguousarray(shuffled.T)
-        sizes[start:stop] = np.abs(coefficient.statistics(x_sizes, codes, y_sizes))
-    sizes.sort()
-    return lambda size: float(DRAWS - np.searchsorted(sizes, size) + 1) / (DRAWS + 1)
+        shuffled = rng.permuted(np.tile(patients, (stop - start, 1)), axis=1).T.copy()
+        for i, y_sizes in enumerate(all_sizes):
+            # Exchanging the variables leaves the distribution; few values to place are less work.
+            few, many = sorted((y_sizes, x_sizes), key=len)
+            codes = np.repeat(np.arange(len(few)), few).take(shuffled)
+            sizes[i, start:stop] = np.abs(coefficient.statistics(many, codes, few))
+    sizes.sort(axis=1)
+
+    def tail_of(drawn: Floats) -> Tail:
+        return lambda size: float(DRAWS - np.searchsorted(drawn, size) + 1) / (DRAWS + 1)
+
+    return [tail_of(drawn) for drawn in sizes]
 
 
 def _normal(coefficient: _Coefficient, x_sizes: Sizes, y_sizes: Sizes) -> Tail:

@@ -23,6 +23,28 @@ def met(low: pd.Series, high: pd.Series, threshold: float) -> pd.Series:
     return pd.Series(answers, index=low.index, dtype=object).where(answers != "", None)
 
 
+def change(pre: pd.Series, post: pd.Series, scored: pd.Series) -> pd.Series:
+    """Return what became of the criterion: `gained`, `lost`, `kept`, `not_met` or `undetermined`.
+
+    Parameters
+    ----------
+    pre, post : `yes`, `no` or missing, as `met` returns them.
+    scored : where both scans are scored; elsewhere the change is missing.
+    """
+    words = np.select(
+        [
+            ~scored.astype(bool),
+            pre.isna() | post.isna(),
+            pre.eq("yes") & post.eq("yes"),
+            pre.eq("yes"),
+            post.eq("yes"),
+        ],
+        ["", "undetermined", "kept", "lost", "gained"],
+        default="not_met",
+    )
+    return pd.Series(words, index=pre.index, dtype=object).where(words != "", None)
+
+
 def status(
     patients: pd.DataFrame, lesions: pd.DataFrame, threshold: float, rule: str
 ) -> pd.DataFrame:

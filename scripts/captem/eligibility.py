@@ -53,6 +53,11 @@ _SCORED = Criterion(
 NEEDS: dict[str, tuple[Criterion, ...]] = {
     "transition": (_BASELINE, _FOLLOW_UP),
     "criterion": (_SCORED,),
+    "transition.suvmax_ratio": (_SUV_BASELINE, _SUV_FOLLOW_UP),
+    "association.mib1": (_BASELINE, _FOLLOW_UP, _MIB1, _MIB1_CLOSED),
+    "association.mib1_suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED),
+    "association.cycles": (_BASELINE, _FOLLOW_UP, _CYCLES),
+    "association.cycles_suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _CYCLES),
     "model.krenning": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED),
     "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED, _CYCLES),
     "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED),

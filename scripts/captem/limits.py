@@ -13,6 +13,13 @@ MIN_PER_SLOPE = 5.0
 STABLE_PER_SLOPE = 15.0
 # A test that cannot fall below this, whatever the outcome, can only be read as exploratory.
 ALPHA = 0.05
+# The chi-square distribution stands for the exact one only where enough patients changed.
+MIN_CHANGED_FOR_CHI_SQUARE = 25
+# Below 3 patients every order of the values is as extreme as any other.
+MIN_FOR_ASSOCIATION = 3
+STABLE_ASSOCIATION = 10
+# The interval of kappa is a large-sample one.
+STABLE_KAPPA = 30
 # With less than one unit between the lowest and the highest patient, a ratio per unit is a guess.
 MIN_SPAN = 1.0
 # Residuals this small against the outcome are rounding, and a standard error of them is noise.
@@ -93,6 +100,65 @@ def no_rank_interval(n: int, level: float) -> str:
     """Return why so few pairs have no interval by ranks: all sign patterns are too few for it."""
     needed = next(pairs for pairs in range(2, 60) if 2.0 ** (1 - pairs) <= 1 - level)
     return f"{n} pairs are too few for an interval at {level:.0%} by ranks; {needed} are needed"
+
+
+def few_for_chi_square(changed: int) -> str:
+    """Return why a chi-square P on so few changes is to be read as exploratory, or empty text."""
+    if changed >= MIN_CHANGED_FOR_CHI_SQUARE:
+        return ""
+    return (
+        f"only {changed} patients changed; chi-square is a large-sample approximation and wants "
+        f"{MIN_CHANGED_FOR_CHI_SQUARE}"
+    )
+
+
+def too_few_for_association(n: int, values: int, gains: int) -> str:
+    """Return why a rank correlation is refused, or empty text.
+
+    `values` and `gains` count the distinct values of the predictor and of the gain.
+    """
+    if n < MIN_FOR_ASSOCIATION:
+        have = {0: "no patient has", 1: "only one patient has"}.get(n, f"only {n} patients have")
+        return f"{have} all that is needed; a rank correlation needs {MIN_FOR_ASSOCIATION}"
+    if values < 2:
+        return "all patients have the same value, so nothing can go with it"
+    if gains < 2:
+        return "all patients have the same gain, so nothing can go with it"
+    return ""
+
+
+def few_for_association(n: int) -> str:
+    """Return why a rank correlation is to be read as exploratory, or empty text."""
+    if n >= STABLE_ASSOCIATION:
+        return ""
+    return f"only {n} patients: read as exploratory"
+
+
+def too_few_for_kappa(n: int, intervals: int) -> str:
+    """Return why kappa is refused, or empty text; `intervals` pairs have an interval score."""
+    if n >= MIN_PAIRS:
+        return ""
+    have = {0: "no scan has", 1: "only one scan has"}[n]
+    left_out = left_out_of_kappa(intervals)
+    return f"{have} a score of both readers that is no interval" + (
+        f"; {left_out}" if left_out else ""
+    )
+
+
+def few_for_kappa(n: int, perfect: bool) -> str:
+    """Return why kappa is to be read as exploratory, or empty text."""
+    if perfect:
+        return f"the readers agree on all {n} scans, so the method gives no interval"
+    if n >= STABLE_KAPPA:
+        return ""
+    return f"{n} scans, and the interval is a large-sample one that wants {STABLE_KAPPA}"
+
+
+def left_out_of_kappa(intervals: int) -> str:
+    """Return how many scans kappa leaves out for an interval score, or empty text."""
+    if not intervals:
+        return ""
+    return f"{intervals} left out because a score is an interval"
 
 
 def short_span(span: float, unit: str) -> str:

@@ -401,8 +401,10 @@ def difference(
             proportions.tango(gained + may[0] + may[2], lost, found.n, level)[1],
         )
     else:
-        every = [proportions.newcombe_10(*map(int, table), level=level)
-                 for table in _tables_of_two(found, threshold)]  # fmt: skip
+        every = [
+            proportions.newcombe_10(int(kept), int(lost_), int(gained_), int(never), level)
+            for kept, lost_, gained_, never in _tables_of_two(found, threshold)
+        ]
         ends = min(low for low, _ in every), max(high for _, high in every)
     way = Directions(gained, found.n - gained - lost - sum(may), lost, *may)
     return _estimated(blank, estimate, ends, level, name, way)

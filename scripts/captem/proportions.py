@@ -107,9 +107,9 @@ def newcombe_10(
     low_1, high_1 = wilson(kept + lost, n, level)
     low_2, high_2 = wilson(kept + gained, n, level)
     margins = (kept + lost) * (gained + never) * (kept + gained) * (lost + never)
-    product = kept * never - lost * gained
+    product = float(kept * never - lost * gained)
     if product > 0:
-        product = max(0, product - n / 2)
+        product = max(0.0, product - n / 2)
     phi = product / math.sqrt(margins) if margins else 0.0
 
     def reach(one: float, other: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from captem import statistics
@@ -63,9 +63,10 @@ class Result:
 
     def refused(self, reason: str) -> Result:
         """Return the same question without an answer, and why."""
-        kept = {"analysis", "estimand", "outcome", "term", "variant", "unit", "n_patients"}
-        empty = {part.name: part.default for part in fields(self) if part.name not in kept}
-        return replace(self, **{**empty, "status": "not_estimable", "reason": reason})
+        return Result(
+            self.analysis, self.estimand, self.outcome, self.term, self.variant, self.unit,
+            n_patients=self.n_patients, status="not_estimable", reason=reason,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         """Return the result as a line for a notebook."""

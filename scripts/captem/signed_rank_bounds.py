@@ -5,9 +5,9 @@ completion can give are gone through one by one, each with its exact P (`captem.
 they are too many, bounds take their place.
 
 The bounds. With Pratt ranks the difference N of the two rank sums is the sum of sign(d_i + d_j)
-over all pairs i <= j, so N never falls when a gain rises: it lies between N of all gains at their lower
-ends and N of all at their upper ends. The variance of N under the null is the sum of squared ranks
-of the gains that are not zero,
+over all pairs i <= j, so N never falls when a gain rises: it lies between N of all gains at their
+lower ends and N of all at their upper ends. The variance of N under the null is the sum of squared
+ranks of the gains that are not zero,
 
     V = n(n+1)(2n+1)/6 - sum over sizes k of (m_k^3 - m_k)/12 - m_0 (m_0 + 1)^2 / 4,
 

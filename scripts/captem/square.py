@@ -26,11 +26,14 @@ _MOST_CHANGE = 10_000
 # Simulated tables, fewer where there are many pairs, so that the draws stay below a million.
 _DRAWS = 100_000
 _FEWEST_DRAWS = 10_000
-# What the completions of interval scores may cost: tables (for five scores), steps of the search,
-# and sums or products for their exact P. Together below 0.5 s.
+# What the completions of interval scores may cost: tables (fewer above seven scores), steps of
+# the search, and sums or products for their exact P. Together below 0.5 s.
 _MOST_TABLES = 2_000
+_MOST_CELLS = 1_000_000
 _SEARCH_STEPS = 200_000
 _COMPLETIONS_WORK = 2_000_000
+# Of a count while tables are built up, which _MOST_TABLES keeps below 2^16.
+_BITS = 16
 # Integers to here keep every coefficient of a binomial exact and its chance above the underflow.
 _EXACT_BINOMIAL = 1_000
 # Rounding, not data: a statistic this much below the observed one is the observed one.
@@ -199,7 +202,7 @@ def over_completions(
 
     - Exact tests (`bowker`, `scored_exact`) take their chi-square P where their exact P would cost
       too much for all the tables together.
-    - Where there are more than 2,000 tables (fewer above ten scores) or too many steps to find
+    - Where there are more than 2,000 tables (fewer above seven scores) or too many steps to find
       them, the ends are bounds that hold the chi-square P of every completion, `p_low` not above
       the smallest and `p_high` not below the largest; for an exact test, those of its chi-square
       form. P falls with the statistic X and rises with df, so bounds of both will do:
@@ -248,7 +251,7 @@ def over_completions(
         p_value = test(table).p_value
         return p_value, p_value
     boxes, copies = np.unique(boxes[~points], axis=0, return_counts=True)
-    tables = _completions(table, boxes, copies, kind.looks_at(len(table)))
+    tables = _completions(table, boxes, copies, kind.looks_at)
     if tables is None:
         return kind.bounds(table, boxes, copies)
     values = kind.exact(tables) if kind.exact else None
@@ -356,16 +359,18 @@ def _span(sizes: np.ndarray) -> np.ndarray:
     return (sizes * np.arange(1, sizes.shape[1] + 1)).sum(axis=1)
 
 
-@lru_cache(maxsize=512)
 def _binomial(m: int) -> np.ndarray:
     """Return the chances of 0 to m out of m at equal chances; read only."""
     if m <= _EXACT_BINOMIAL:
-        whole = 2**m
-        lower = [math.comb(m, i) / whole for i in range(m // 2 + 1)]
-        chances = np.array(lower + lower[: (m + 1) // 2][::-1])
-    else:
-        i = np.arange(m + 1)
-        chances = np.exp(gammaln(m + 1) - gammaln(i + 1) - gammaln(m - i + 1) - m * math.log(2))
+        return _exact_binomial(m)
+    i = np.arange(m + 1)
+    return np.exp(gammaln(m + 1) - gammaln(i + 1) - gammaln(m - i + 1) - m * math.log(2))
+
+
+@lru_cache(maxsize=_EXACT_BINOMIAL)
+def _exact_binomial(m: int) -> np.ndarray:
+    lower = [math.comb(m, i) / 2**m for i in range(m // 2 + 1)]
+    chances = np.array(lower + lower[: (m + 1) // 2][::-1])
     chances.flags.writeable = False
     return chances
 
@@ -434,7 +439,7 @@ def _bowker_exact(sums: np.ndarray, steps: np.ndarray, work: float) -> np.ndarra
         work -= len(rows) * len(halves[0][0])
         if work < 0:
             return None
-        values[rows] = [_upper_tail(*halves, target - slack) for target in targets]
+        values[rows] = [_upper_tail(halves[0], halves[1], target - slack) for target in targets]
     return values[which.ravel()]
 
 
@@ -483,58 +488,53 @@ def _bowker_simulated(sums: np.ndarray, statistic: float, seed: int) -> tuple[fl
     return p_value, math.sqrt(p_value * (1 - p_value) / draws)
 
 
-# What a test looks at: an (k * k, features) array of whole numbers, added over the patients.
+# What a test looks at in a patient of cell (row, col) of k by k: places, and what is added there.
+_LooksAt = Callable[[int, int, int], list[tuple[int, int]]]
 
 
-def _moves(k: int) -> np.ndarray:
-    return np.eye(k * k, dtype=int)[:, ~np.eye(k, dtype=bool).ravel()]
+def _moves(k: int, row: int, col: int) -> list[tuple[int, int]]:
+    return [] if row == col else [(row * k + col, 1)]
 
 
-def _pairs_and_margins(k: int) -> np.ndarray:
-    rows, cols = np.triu_indices(k, 1)
-    cells = np.eye(k * k, dtype=int).reshape(k * k, k, k)
-    margins = cells.sum(axis=2) - cells.sum(axis=1)
-    return np.hstack([cells[:, rows, cols] + cells[:, cols, rows], margins])
+def _pairs_and_margins(k: int, row: int, col: int) -> list[tuple[int, int]]:
+    if row == col:
+        return []
+    return [(row, 1), (col, -1), (k + min(row, col) * k + max(row, col), 1)]
 
 
-def _gain_and_square(k: int) -> np.ndarray:
-    gain = np.subtract.outer(np.arange(k), np.arange(k)).T.ravel()
-    return np.stack([gain, gain**2], axis=1)
+def _gain_and_square(k: int, row: int, col: int) -> list[tuple[int, int]]:
+    return [(0, col - row), (1, (col - row) ** 2)]
 
 
-def _gain_and_sizes(k: int) -> np.ndarray:
-    gain = _gain_and_square(k)[:, :1]
-    return np.hstack([gain, np.abs(gain) == np.arange(1, k)]).astype(int)
+def _gain_and_size(k: int, row: int, col: int) -> list[tuple[int, int]]:
+    return [] if row == col else [(0, col - row), (abs(col - row), 1)]
 
 
 def _completions(
-    certain: np.ndarray, boxes: np.ndarray, copies: np.ndarray, features: np.ndarray
+    certain: np.ndarray, boxes: np.ndarray, copies: np.ndarray, looks_at: _LooksAt
 ) -> np.ndarray | None:
-    """Return a table for each reachable value of the features, or None where they are too many.
+    """Return a table for each reachable value of what a test looks at, or None if too many.
 
-    Features and cells are digits of whole numbers, to add and to compare them in one go.
+    What it looks at, and the cells, are digits of whole numbers: to add and compare in one go.
     """
     k, patients = len(certain), int(copies.sum())
-    most = min(_MOST_TABLES, 10**6 // k**3)
-    areas = (boxes[:, 1] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 2] + 1)
-    # Two neighbouring cells always differ in the features, and a sum of sets of whole vectors has
-    # at least as many members as the sets together, less one for each sum.
-    fewest = 1 + patients
-    if fewest > most or k * k * patients > 10 * _SEARCH_STEPS:
+    most = min(_MOST_TABLES, _MOST_CELLS // k**3)
+    # Two neighbouring cells never look the same, and the sums of sets of whole vectors are at
+    # least as many as the members of the sets together, less one for each sum.
+    if patients + 1 > most:
         return None
-    base = 2 * patients * int(np.abs(features).max()) + 1
-    bits = 16
+    base = 2 * patients * max(1, k - 1) ** 2 + 1
     reached, steps = {0: 0}, 0
-    for box, number, area in zip(boxes.tolist(), copies.tolist(), areas.tolist(), strict=True):
-        options = {}
-        for row in range(box[0], box[1] + 1):
-            for col in range(box[2], box[3] + 1):
-                cell = row * k + col
-                digits = features[cell].nonzero()[0].tolist()
-                seen = sum(int(features[cell, i]) * base**i for i in digits)
-                options[seen] = 1 << (bits * cell)
+    for (top, bottom, left, right), number in zip(boxes.tolist(), copies.tolist(), strict=True):
+        cells = [(i, j) for i in range(top, bottom + 1) for j in range(left, right + 1)]
+        options = {
+            sum(amount * base**place for place, amount in looks_at(k, i, j)): 1
+            << (_BITS * (i * k + j))
+            for i, j in cells
+        }
         for _ in range(number):
-            steps += len(reached) * area
+            # Longer numbers take longer to add.
+            steps += len(reached) * len(options) * (1 + k * k // 64)
             if steps > _SEARCH_STEPS:
                 return None
             reached = {
@@ -544,8 +544,8 @@ def _completions(
             }
             if len(reached) > most:
                 return None
-    joined = b"".join(table.to_bytes(2 * k * k, "little") for table in reached.values())
-    added = np.frombuffer(joined, dtype="<u2").reshape(-1, k, k)
+    joined = b"".join(table.to_bytes(k * k * _BITS // 8, "little") for table in reached.values())
+    added = np.frombuffer(joined, dtype=f"<u{_BITS // 8}").reshape(-1, k, k)
     return certain + added.astype(np.int64)
 
 
@@ -582,26 +582,23 @@ def _scored_range(
     return float(((sums + along) ** 2 / (most + slopes * along)).min()), largest
 
 
-def _range_of_tests(
+def _pairs_range(
     certain: np.ndarray, boxes: np.ndarray, copies: np.ndarray
-) -> dict[str, tuple[float, float]]:
-    """Bound the statistics of Bowker and Stuart-Maxwell; `over_completions` has the arguments."""
+) -> tuple[float, float, float]:
+    """Return lower bounds of Stuart-Maxwell and of Bowker, and an upper bound of both."""
     k = len(certain)
     levels = [np.arange(k), *(np.arange(k) >= split for split in range(1, k))]
-    ranges = [_scored_range(certain, boxes, copies, scores.astype(int)) for scores in levels]
-    margins = max(low for low, _ in ranges)
-
+    margins = max(_scored_range(certain, boxes, copies, level.astype(int))[0] for level in levels)
     rows, cols = np.triu_indices(k, 1)
     may_come = _open_to(boxes, copies, k)
     there, back = certain[rows, cols], certain[cols, rows]
     to_there, to_back = may_come[rows, cols], may_come[cols, rows]
     all_there, all_back = _one_pair(there + to_there, back), _one_pair(there, back + to_back)
     crosses = (there - back - to_back <= 0) & (there - back + to_there >= 0)
-    smallest = np.where(crosses, 0.0, np.minimum(all_there, all_back)).sum()
-    largest = np.maximum(all_there, all_back).sum()
-    changed = int(certain.sum() - np.trace(certain) + copies.sum())
-    most = min(float(largest), float(changed))
-    return {"bowker": (max(float(smallest), margins), most), "margins": (margins, most)}
+    smallest = float(np.where(crosses, 0.0, np.minimum(all_there, all_back)).sum())
+    largest = float(np.maximum(all_there, all_back).sum())
+    changed = float(certain.sum() - np.trace(certain) + copies.sum())
+    return margins, max(margins, smallest), min(largest, changed)
 
 
 def _one_pair(there: np.ndarray, back: np.ndarray) -> np.ndarray:
@@ -618,45 +615,43 @@ def _open_to(boxes: np.ndarray, copies: np.ndarray, k: int) -> np.ndarray:
     return corners.cumsum(axis=0).cumsum(axis=1)[:k, :k]
 
 
-def _p_range(
-    statistic: tuple[float, float], fewest: int, most: int, patients: int
-) -> tuple[float, float]:
-    low, high = statistic[0] * (1 - _NEAR), statistic[1] * (1 + _NEAR)
+def _p_range(low: float, high: float, fewest: int, most: int, patients: int) -> tuple[float, float]:
+    """Return the ends of P from those of the statistic and df, a little apart for rounding."""
     # Without degrees of freedom P is 1, which is no lower end where the statistic can be above 0.
-    smallest = _chi_square(high, max(fewest, int(high > 0)))
-    return float(smallest), float(_chi_square(low, min(most, fewest + patients)))
+    p_low = _chi_square(high * (1 + _NEAR), max(fewest, int(high > 0)))
+    return float(p_low), float(_chi_square(low * (1 - _NEAR), min(most, fewest + patients)))
 
 
 def _bowker_bounds(
     certain: np.ndarray, boxes: np.ndarray, copies: np.ndarray
 ) -> tuple[float, float]:
-    statistic = _range_of_tests(certain, boxes, copies)["bowker"]
+    _, low, high = _pairs_range(certain, boxes, copies)
     everybody = certain + _open_to(boxes, copies, len(certain))
     fewest, most = ((_pairs(table[None])[0] > 0).sum() for table in (certain, everybody))
-    return _p_range(statistic, int(fewest), int(most), int(copies.sum()))
+    return _p_range(low, high, int(fewest), int(most), int(copies.sum()))
 
 
 def _margins_bounds(
     certain: np.ndarray, boxes: np.ndarray, copies: np.ndarray
 ) -> tuple[float, float]:
-    statistic = _range_of_tests(certain, boxes, copies)["margins"]
+    low, _, high = _pairs_range(certain, boxes, copies)
     everybody = certain + _open_to(boxes, copies, len(certain))
     fewest, most = (_rank(_joined((t + t.T)[None]))[0] for t in (certain, everybody))
-    return _p_range(statistic, int(fewest), int(most), int(copies.sum()))
+    return _p_range(low, high, int(fewest), int(most), int(copies.sum()))
 
 
 def _scored_bounds(
     certain: np.ndarray, boxes: np.ndarray, copies: np.ndarray
 ) -> tuple[float, float]:
-    statistic = _scored_range(certain, boxes, copies, np.arange(len(certain)))
-    return _p_range(statistic, 1, 1, 0)
+    low, high = _scored_range(certain, boxes, copies, np.arange(len(certain)))
+    return _p_range(low, high, 1, 1, 0)
 
 
 @dataclass(frozen=True)
 class _Kind:
     """How a test goes over many tables: what it looks at, its values, its exact P, its bounds."""
 
-    looks_at: Callable[[int], np.ndarray]
+    looks_at: _LooksAt
     values: Callable[[np.ndarray], _Values]
     bounds: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, float]]
     exact: Callable[[np.ndarray], np.ndarray | None] | None = None
@@ -671,5 +666,5 @@ _KINDS: dict[Callable[..., SquareTest], _Kind] = {
     bowker_asymptotic: _Kind(_moves, _bowker_values, _bowker_bounds),
     stuart_maxwell: _Kind(_pairs_and_margins, _stuart_maxwell_values, _margins_bounds),
     scored: _Kind(_gain_and_square, _scored_values, _scored_bounds),
-    scored_exact: _Kind(_gain_and_sizes, _scored_values, _scored_bounds, _all_flipped),
+    scored_exact: _Kind(_gain_and_size, _scored_values, _scored_bounds, _all_flipped),
 }

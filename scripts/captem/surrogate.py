@@ -40,6 +40,11 @@ TIMES = ("pre", "post")
 ORGANS = ("liver", "spleen")
 ORGAN_SUVS = tuple(f"{organ}_suv_{time}" for organ in ORGANS for time in TIMES)
 RATIOS = tuple(f"{organ}_ratio_{time}" for organ in ORGANS for time in TIMES)
+# The columns of `columns` that a reader is shown; the rest are the ends of the texts as numbers.
+SHOWN = (
+    *RATIOS, "surrogate_pre", "surrogate_post", "surrogate_disagrees_pre",
+    "surrogate_disagrees_post", "surrogate_post_fixed",
+)  # fmt: skip
 NONE, VERY_LOW = "none_below", "very_low_below"
 WAYS = ("up", "same", "down", "undetermined")
 _SCORED = (*TIMES, "post_fixed")

@@ -13,6 +13,7 @@ rule collect_statistics:
         parts=[
             f"{RESULTS}/cohort/statistics.csv",
             f"{RESULTS}/transitions/statistics.csv",
+            f"{RESULTS}/bias/statistics.csv",
             f"{RESULTS}/models/statistics.csv",
         ],
         code=needs("collect_statistics.py"),

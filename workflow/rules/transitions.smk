@@ -6,7 +6,7 @@ REQUIRED INPUTS:
 OUTPUTS:
     transitions/transitions.csv, lesions.csv: one row a patient, one row a lesion
     transitions/matrix.csv: how many moved from which score to which
-    transitions/statistics.csv: the rows transition.* and criterion.*
+    transitions/statistics.csv: the rows transition.*, criterion.*, association.* and agreement.*
 """
 
 
@@ -27,6 +27,8 @@ rule compute_transitions:
     params:
         criterion=SETTINGS["criterion"],
         confirmatory_sources=SETTINGS["confirmatory_sources"],
+        surrogate=SETTINGS["surrogate"],
+        seed=SETTINGS["seed"],
     message:
         "Computing what changed in each patient and lesion."
     script:

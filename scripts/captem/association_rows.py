@@ -1,0 +1,82 @@
+"""The rows `association.*`: does uptake gain go with the MIB1 index, with CAPTEM cycles?
+
+Rank correlations of the gain, in steps of the Krenning score and as the ratio of SUVmax. A MIB1
+interval counts at its midpoint, and one without an upper end is left out. Cycles are counted after
+baseline, and patients who respond are given more of them: what goes with them is association only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from captem import association, eligibility, limits
+from captem.criterion import SCORES
+from captem.describe import midpoint
+from captem.result import Result
+
+_COEFFICIENTS = (
+    ("", "Kendall tau-b", association.kendall),
+    ("spearman", "Spearman rho", association.spearman),
+)
+_OUTCOMES = {"krenning": "association.{}", "suvmax": "association.{}_suvmax"}
+_TERMS = {"mib1": "mib1", "cycles": "captem_cycles"}
+
+
+def rows(
+    patients: pd.DataFrame, subset: str, role: Callable[[str], str], seed: int
+) -> list[dict[str, Any]]:
+    """Return the rows of one subset.
+
+    Parameters
+    ----------
+    patients : canonical patient table of the subset.
+    role : what a planned role becomes in this subset.
+    seed : of the permutations.
+    """
+    found = []
+    for name, column in _TERMS.items():
+        for outcome, needs in _OUTCOMES.items():
+            chosen = eligibility.analysed(patients, needs.format(name))
+            x = midpoint(chosen, column).to_numpy(dtype=float)
+            low, high = _gains(chosen, outcome)
+            for variant, estimand, coefficient in _COEFFICIENTS:
+                blank = Result(
+                    f"association.{name}", estimand, outcome, variant=variant,
+                    n_patients=len(chosen),
+                )  # fmt: skip
+                told = _answered(blank, x, low, high, coefficient, seed)
+                found.append(told.row(subset, role("exploratory")))
+    return found
+
+
+def _gains(patients: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
+    if outcome == "suvmax":
+        pre, post = (patients[f"suvmax_{time}"].to_numpy(dtype=float) for time in ("pre", "post"))
+        return (ratio := np.log2(post / pre)), ratio
+    ends = patients[list(SCORES)].to_numpy(dtype=float)
+    return ends[:, 2] - ends[:, 1], ends[:, 3] - ends[:, 0]
+
+
+def _answered(
+    blank: Result,
+    x: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    coefficient: Callable[..., association.Association],
+    seed: int,
+) -> Result:
+    n = len(x)
+    gains = len(np.unique(np.column_stack([low, high]), axis=0))
+    if refusal := limits.too_few_for_association(n, len(np.unique(x)), gains):
+        return blank.refused(refusal)
+    told = coefficient(x, low, None if (low == high).all() else high, seed=seed)
+    caution = limits.few_for_association(n)
+    return replace(
+        blank, estimate=told.estimate, p_value=told.p_value, p_low=told.p_low, p_high=told.p_high,
+        p_method=told.method, status="unstable" if caution else "ok", reason=caution,
+    )  # fmt: skip

@@ -1,0 +1,244 @@
+"""What noise and the choice of patients would give without any effect of the treatment.
+
+A patient is chosen because uptake was low at baseline. Part of that is a reading that came out low
+by chance, and the next reading is then higher by itself (regression to the mean). How much of the
+observed gain this explains depends on how reliable a reading is, which is not known for the
+Krenning score; so it is swept, and no single interval is pretended.
+
+The model. A reading is a true uptake plus an error, both normal, with variances that make
+`reliability` the correlation of two readings of the same unchanged tumour; the score is the reading
+cut so that the screened patients have the scores 0 to 4 in given shares. A patient whose first
+score was x then has a second score y with the chance P(y | x) of this table. That the study took
+only low first scores does not matter for P(y | x): the baseline scores of the study's own patients
+carry its rule of selection.
+
+Sources: Mee & Chua 1991, Am Stat 45:39 and Ostermann 2008, BMC Med Res Methodol 8:52 (regression to
+the mean after selection by baseline); the sweep in place of an estimate follows from the first
+scores alone not telling what the patients who were not chosen are like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from captem import drawn, limits, proportions
+from captem.result import Result
+
+STUDIES = 2000
+LEVEL = 0.95
+# ASSUME: where the study does not say whom it screened, each score is as common among them.
+EQUAL_SHARES = (0.2,) * 5
+_GRID = np.linspace(-8.5, 8.5, 1701)
+_HALVINGS = 60
+_PERCENTILES = "2.5th and 97.5th percentile of simulated studies"
+
+
+@dataclass(frozen=True)
+class Study:
+    """The scores of one subset: ends (n, 2) before and after, and the shares of the screened."""
+
+    before: np.ndarray
+    after: np.ndarray
+    shares: tuple[float, ...] = EQUAL_SHARES
+
+    @property
+    def gains(self) -> tuple[float, float]:
+        """Return the smallest and the largest mean gain that the scores leave open, in steps."""
+        low, high = self.after[:, 0] - self.before[:, 1], self.after[:, 1] - self.before[:, 0]
+        return float(low.mean()), float(high.mean())
+
+    @property
+    def kinds(self) -> list[tuple[int, int, int]]:
+        """Return the distinct baseline scores as (lower end, upper end, patients)."""
+        ends, counts = np.unique(self.before.astype(int), axis=0, return_counts=True)
+        return [(int(a), int(b), int(n)) for (a, b), n in zip(ends, counts, strict=True)]
+
+
+def two_readings(reliability: float, shares: Sequence[float] = EQUAL_SHARES) -> np.ndarray:
+    """Return the (5, 5) chances of a first (rows) and a second score without any change between.
+
+    Parameters
+    ----------
+    reliability : correlation of two readings, 0 to below 1.
+    shares : how common the scores 0 to 4 are among the screened; they add up to 1.
+
+    >>> two_readings(0.8).sum().round(12), two_readings(0.0)[0, 0].round(12)
+    (np.float64(1.0), np.float64(0.04))
+    """
+    cuts = ndtri(np.clip(np.cumsum([0.0, *shares]), 0, 1))
+    cuts[0], cuts[-1] = -np.inf, np.inf
+    true = np.sqrt(reliability) * _GRID
+    below = ndtr((cuts[:, None] - true) / np.sqrt(1 - reliability))
+    chance = np.diff(below, axis=0)
+    weights = np.exp(-(_GRID**2) / 2)
+    joint = (chance * weights) @ chance.T
+    return joint / joint.sum()
+
+
+def expected_gain(study: Study, reliability: float) -> float:
+    """Return the mean gain, in steps, that noise and the choice of these patients give alone."""
+    total = 0.0
+    for patients, chances in _chances(study, reliability):
+        share = chances / chances.sum()
+        total += patients * float((share * (drawn.SCORES - drawn.SCORES[:, None])).sum())
+    return total / len(study.before)
+
+
+def _chances(study: Study, reliability: float) -> list[tuple[int, np.ndarray]]:
+    """Return for each kind of patient the chances of both scores, given what baseline may be."""
+    joint = two_readings(reliability, study.shares)
+    found = []
+    for low, high, patients in study.kinds:
+        rows = (low <= drawn.SCORES) & (high >= drawn.SCORES)
+        found.append((patients, joint * rows[:, None]))
+    return found
+
+
+def tipping(study: Study, gain: float) -> float | None:
+    """Return the reliability at which noise and selection alone give `gain`; None if none does.
+
+    The expected gain falls as the reliability rises, to none where readings repeat themselves.
+    """
+    low, high = 0.0, 1.0
+    if gain <= 0 or expected_gain(study, 0.0) < gain:
+        return None
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if expected_gain(study, min(middle, 1 - 1e-9)) > gain:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def regression_to_mean(study: Study, reliabilities: Sequence[float]) -> list[Result]:
+    """Return the observed mean gain, what noise and selection give over a sweep, and the tipping
+    value.
+
+    The tipping value is the reliability at which they would explain all of the observed gain.
+    """
+    blank = Result("bias.regression_to_mean", "mean gain expected from noise and selection alone",
+                   unit="steps", n_patients=len(study.before))  # fmt: skip
+    observed = replace(blank, term="observed", estimand="observed mean gain")
+    tip = replace(
+        blank, term="tipping", unit="reliability",
+        estimand="reliability at which noise and selection alone give the observed gain",
+    )  # fmt: skip
+    swept = [replace(blank, term=f"reliability_{value:g}") for value in reliabilities]
+    if refusal := _refusal(study):
+        return [result.refused(refusal) for result in (observed, *swept, tip)]
+    low, high = study.gains
+    assumed = _assumed(study)
+    found = [replace(observed, estimate=(low + high) / 2)]
+    if low != high:
+        found += [replace(observed, variant="low", estimate=low),
+                  replace(observed, variant="high", estimate=high)]  # fmt: skip
+    found += [
+        replace(result, estimate=expected_gain(study, value), reason=assumed)
+        for result, value in zip(swept, reliabilities, strict=True)
+    ]
+    ends = (
+        {"": (low + high) / 2} if low == high else {"": (low + high) / 2, "low": low, "high": high}
+    )
+    for variant, gain in ends.items():
+        asked = replace(tip, variant=variant)
+        value = tipping(study, gain)
+        if value is None:
+            found.append(asked.refused(_never(study, gain)))
+        else:
+            found.append(replace(asked, estimate=value, reason=assumed))
+    return found
+
+
+def _never(study: Study, gain: float) -> str:
+    if gain <= 0:
+        return "the mean gain is not above zero, so there is nothing to explain"
+    most = expected_gain(study, 0.0)
+    return (
+        f"noise and selection alone cannot give a mean gain of {gain:.2g} steps; at most, with "
+        f"readings that do not repeat themselves at all, {most:.2g}"
+    )
+
+
+def no_effect(
+    study: Study, reliabilities: Sequence[float], threshold: float, seed: int
+) -> list[Result]:
+    """Return, over a sweep, how often the primary test rejects with no effect, and who gains.
+
+    Studies are drawn with the baseline scores of this one and follow-up scores that are second
+    readings of the same unchanged tumours; `threshold` is the score that meets the criterion.
+    """
+    n = len(study.before)
+    tests = Result("bias.no_effect", "share of studies without any effect with P <= .05",
+                   n_patients=n)  # fmt: skip
+    gained = Result(
+        "bias.no_effect", "patients who gain the criterion without any effect", "criterion",
+        unit="patients", n_patients=n,
+    )  # fmt: skip
+    found = []
+    for place, value in enumerate(reliabilities):
+        pair = [replace(result, term=f"reliability_{value:g}") for result in (tests, gained)]
+        if refusal := _refusal(study):
+            found += [result.refused(refusal) for result in pair]
+            continue
+        simulated = drawn.tables(_chances(study, value), STUDIES, seed + place)
+        rejected = int((drawn.p_values(simulated) <= drawn.ALPHA).sum())
+        low, high = proportions.wilson(rejected, STUDIES, LEVEL)
+        assumed = f"{STUDIES} simulated studies; {_assumed(study)}"
+        found.append(replace(
+            pair[0], estimate=rejected / STUDIES, conf_low=low, conf_high=high, conf_level=LEVEL,
+            interval_method="Wilson, of simulated studies", reason=assumed,
+        ))  # fmt: skip
+        meets = threshold <= drawn.SCORES
+        newly = simulated[:, ~meets][:, :, meets].sum(axis=(1, 2))
+        ends = np.quantile(newly, [0.025, 0.975])
+        found.append(replace(
+            pair[1], estimate=float(newly.mean()), conf_low=float(min(ends[0], newly.mean())),
+            conf_high=float(max(ends[1], newly.mean())), conf_level=LEVEL,
+            interval_method=_PERCENTILES, reason=assumed,
+        ))  # fmt: skip
+    return found
+
+
+def _refusal(study: Study) -> str:
+    if refusal := limits.too_few_pairs(len(study.before)):
+        return refusal
+    for low, high, _ in study.kinds:
+        if sum(study.shares[low : high + 1]) <= 0:
+            return (
+                f"the study has a patient with score {low} at baseline, and none of the screened "
+                "patients in the setting noise: screened has it"
+            )
+    return ""
+
+
+def _assumed(study: Study) -> str:
+    if study.shares == EQUAL_SHARES:
+        return "assumes that each score is as common among the patients screened"
+    return "with the scores of the patients screened as the config gives them"
+
+
+def shares_of(screened: Sequence[float]) -> tuple[float, ...]:
+    """Return the shares of the scores 0 to 4 from counts; equal shares where none are given."""
+    total = float(sum(screened))
+    return tuple(float(count) / total for count in screened) if total else EQUAL_SHARES
+
+
+def rows(
+    study: Study,
+    reliabilities: Sequence[float],
+    threshold: float,
+    seed: int,
+    subset: str,
+    role: Callable[[str], str],
+) -> list[dict[str, Any]]:
+    """Return the rows `bias.*` of one subset."""
+    found = regression_to_mean(study, reliabilities) + no_effect(
+        study, reliabilities, threshold, seed
+    )
+    return [result.row(subset, role("sensitivity")) for result in found]

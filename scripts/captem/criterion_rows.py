@@ -1,0 +1,87 @@
+"""The rows `criterion.*` of `statistics.csv`: how many met the SSTR criterion, and how many
+changed.
+
+The criterion of a patient is yes, no or left open by interval scores. For the paired tests an
+answer is an interval too: yes is 1, no is 0, and open is 0 to 1, with 1 as the value that meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from captem import paired, shares, statistics
+
+_MET = 1.0
+
+
+def rows(changes: pd.DataFrame, subset: str, role: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return the rows of one subset.
+
+    Parameters
+    ----------
+    changes : `transitions.csv` of the patients of the subset.
+    role : what a planned role becomes in this subset.
+    """
+    scored = changes[changes[["criterion_pre_low", "criterion_post_low"]].notna().all(axis=1)]
+    pre, post = scored["criterion_pre"], scored["criterion_post"]
+    n = len(scored)
+    found: list[dict[str, Any]] = []
+    for name, answers in (("before", pre), ("after", post)):
+        met, unknown = int(answers.eq("yes").sum()), int(answers.isna().sum())
+        found += _with_open(f"criterion.{name}", subset, (met, n), (met + unknown, n), unknown)
+    found += _gained(pre, post, subset, role("secondary"))
+    before, after = _as_intervals(pre), _as_intervals(post)
+    for result, planned in (
+        (paired.mcnemar(before, after, threshold=_MET), "secondary"),
+        (paired.mcnemar(before, after, threshold=_MET, mid_p=False), "sensitivity"),
+        (paired.difference(before, after, threshold=_MET), "secondary"),
+        (paired.difference(before, after, threshold=_MET, tango=True), "sensitivity"),
+    ):
+        found.append(result.row(subset, role(planned)))
+    return found
+
+
+def _as_intervals(answers: pd.Series) -> np.ndarray:
+    met, open_ = answers.eq("yes").to_numpy(), answers.isna().to_numpy()
+    return np.column_stack([met.astype(float), (met | open_).astype(float)])
+
+
+def _gained(pre: pd.Series, post: pd.Series, subset: str, role: str) -> list[dict[str, Any]]:
+    """Return the share that met the criterion after, of those who did not before.
+
+    Whether a patient belongs to these may be open as well as whether the criterion was met after:
+    the completion with the smallest share counts every such patient in and none as met.
+    """
+    at_risk, maybe = pre.eq("no"), pre.isna()
+    gained = int((at_risk & post.eq("yes")).sum())
+    still_open = int((at_risk & post.isna()).sum())
+    n = int(at_risk.sum())
+    smallest = (gained, n + int((maybe & post.ne("yes")).sum()))
+    joined = int((maybe & post.ne("no")).sum())
+    largest = (gained + still_open + joined, n + joined)
+    unknown = still_open + int(maybe.sum())
+    return _with_open("criterion.gained", subset, (gained, n), largest, unknown, role, smallest)
+
+
+def _with_open(
+    analysis: str,
+    subset: str,
+    least: tuple[int, int],
+    most: tuple[int, int],
+    still_open: int,
+    role: str = "descriptive",
+    smallest: tuple[int, int] | None = None,
+) -> list[dict[str, Any]]:
+    """Return a proportion of the criterion, and how many patients the scores leave open."""
+    found = shares.rows(analysis, "criterion", subset, least, most, role=role, smallest=smallest)
+    n = max(least[1], smallest[1] if smallest else 0, most[1])
+    values: dict[str, Any] = {"n_patients": n, "n_events": still_open}
+    values |= {"estimate": still_open / n} if n else statistics.not_estimable("no patient")
+    found.append(
+        statistics.row(analysis, "criterion", subset, "proportion", term="undetermined", **values)
+    )
+    return found
