@@ -41,6 +41,8 @@ _EXACT_WORK = 150_000_000
 # What a state costs before its additions, of which a third of the widest row is usual.
 _WORK_PER_MOVE = 2_000
 _USUAL_FILL = 1 / 3
+# A P that underflows is small, not zero.
+_LEAST_P = float(np.finfo(float).tiny)
 # Completions of interval values, and patients times completions.
 _COMPLETIONS = 4_096
 _COMPLETED_CELLS = 250_000
@@ -518,7 +520,9 @@ def _normal(coefficient: _Coefficient, x_sizes: Sizes, y_sizes: Sizes) -> Tail:
 def _two_sided(size: float, variance: float) -> float:
     if size == 0:
         return 1.0
-    return float(2 * ndtr(-size / math.sqrt(variance))) if variance > 0 else 0.0
+    if variance <= 0:
+        return _LEAST_P
+    return max(_LEAST_P, float(2 * ndtr(-size / math.sqrt(variance))))
 
 
 def _bounds(
