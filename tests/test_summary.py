@@ -75,15 +75,22 @@ def _numbers_of(frame: pd.DataFrame) -> set[str]:
             text = rounding.percent_interval(*ends, int(n)) + " " + rounding.interval(*ends)
             found |= set(re.findall(r"[\d.]+%?", text))
         if pd.notna(row["estimate"]):
-            found.add(rounding.number(row["estimate"]))
-    return found
+            value = row["estimate"]
+            found |= {rounding.number(value), rounding.fixed(value, 0), rounding.fixed(value, 2)}
+            found.add(f"{rounding.fixed(100 * value, 0)}%")
+        if pd.notna(row["p_value"]):
+            found |= set(re.findall(r"[\d.]+", rounding.p_value(row["p_value"])))
+        found |= set(re.findall(r"(?<=reliability_)[\d.]+", str(row["term"])))
+    # The level of the tests, as in "P <= .05".
+    return found | {".05"}
 
 
 def test_every_number_of_the_answer_is_a_row_of_statistics(study: Study) -> None:
     allowed = _numbers_of(study.statistics)
     for sentence in summary.answer(study.statistics):
         words = sentence.replace("MIB1", "")
-        assert {text.rstrip(".") for text in re.findall(r"\d[\d.]*%?", words)} <= allowed
+        numbers = {text.rstrip(".") for text in re.findall(r"\.?\d[\d.]*%?", words)}
+        assert numbers <= allowed
 
 
 def test_the_answer_of_the_example(synthetic: Study) -> None:
@@ -91,20 +98,23 @@ def test_the_answer_of_the_example(synthetic: Study) -> None:
     assert said[0] == (
         "Of 60 patients, 54 were scanned again and scored at both scans. In 29 uptake rose (54%; "
         "95% CI 41% to 68%), in 20 it stayed the same, in 3 it fell and in 2 the scores leave it "
-        "open."
+        "open. Less those in whom it fell, uptake rose in 48% (95% CI 28% to 64%; P < .001)."
     )
-    assert said[2] == (
+    assert said[3] == (
         "Of 42 who did not meet the SSTR criterion before, 12 met it after "
         "(29%; 95% CI 17% to 46%); in 1 the scores leave it open, and the interval allows for it."
     )
     # What may be claimed comes before what is exploratory.
     assert "planned ahead" in said[1] and "22" in said[1]
+    # Beside the primary result: what would have come without any effect.
+    assert said[2].startswith("Had the treatment done nothing, noise and the choice of patients")
+    assert "0.08 to 0.32 steps, where 0.66 was observed" in said[2]
 
 
 def test_the_answer_follows_the_statistics(synthetic: Study) -> None:
     frame = synthetic.statistics.copy()
     frame.loc[frame["row_id"].eq("criterion.gained/criterion/all"), "n_events"] = 7
-    assert "before, 7 met it after (17%" in summary.answer(frame)[2]
+    assert "before, 7 met it after (17%" in summary.answer(frame)[3]
 
 
 def test_the_first_screen_names_no_method(study: Study) -> None:

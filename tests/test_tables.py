@@ -14,7 +14,9 @@ from captem import origin, rounding, statistics, table_formats, tables
 from captem.tables import Row, Table
 from studies import Study, analysed, shipped
 
-NAMES = ["characteristics", "transition_matrix", "transitions", "models"]
+NAMES = [
+    "characteristics", "transition_matrix", "transitions", "associations", "models", "noise",
+]  # fmt: skip
 SHARE = re.compile(r"(\d+)/(\d+) \((.+)\)$")
 
 
@@ -54,7 +56,7 @@ def _interval_texts(frame: pd.DataFrame) -> set[str]:
 def test_all_tables_are_there_and_numbered(study: Study) -> None:
     made = study.tables()
     assert [table.name for table in made] == NAMES
-    assert [table.title.split(".")[0] for table in made] == [f"Table {i}" for i in range(1, 5)]
+    assert [table.title.split(".")[0] for table in made] == [f"Table {i}" for i in range(1, 7)]
     for table in made:
         assert all(len(row.cells) == len(table.columns) for row in table.rows)
 
@@ -83,7 +85,8 @@ def test_every_number_is_a_row_of_statistics(study: Study) -> None:
 def test_every_characteristic_is_a_row_of_statistics(study: Study) -> None:
     frame = study.statistics
     shares = _shares(frame)
-    medians = {rounding.measure(value) for value in frame["estimate"].dropna()}
+    described = frame[frame["analysis"].str.startswith("describe.")]
+    medians = {rounding.measure(value) for value in described["estimate"].dropna()}
     for row in tables.characteristics(frame).rows:
         for cell in map(_bare, row.cells[1:]):
             if SHARE.match(cell):
@@ -98,7 +101,7 @@ def test_every_count_of_statistics_is_shown(synthetic: Study) -> None:
     shown = {
         _bare(cell)
         for table in (tables.characteristics(synthetic.statistics),
-                      tables.transitions(synthetic.statistics))
+                      tables.transitions(synthetic.statistics), tables.noise(synthetic.statistics))
         for row in table.rows for cell in row.cells
     }  # fmt: skip
     frame = synthetic.statistics
@@ -280,7 +283,7 @@ def test_html_is_scoped_and_escaped() -> None:
 def test_unknown_rows_break_nothing(synthetic: Study) -> None:
     extra = statistics.frame(
         [
-            statistics.row("transition.win_odds", "krenning", "all", "win odds", role="secondary",
+            statistics.row("transition.hodges", "krenning", "all", "shift", role="secondary",
                            estimate=2.5, conf_low=1.5, conf_high=math.inf, conf_level=0.95),
             statistics.row("model.new", "new_outcome", "odd_subset", "hazard", term="some_term",
                            **statistics.not_estimable("log2_mib1 is missing")),
@@ -292,7 +295,7 @@ def test_unknown_rows_break_nothing(synthetic: Study) -> None:
     frame = statistics.combine([synthetic.statistics, extra])
     made = tables.all_tables(frame, synthetic.matrix, synthetic.sources)
     texts = {table.name: table_formats.to_csv(table) for table in made}
-    assert "Win odds,2.50,1.50 to ∞" in texts["transitions"]
+    assert "Hodges,2.50,1.50 to ∞" in texts["transitions"]
     assert "some term" in texts["models"] and "MIB1 index is missing" in texts["models"]
     assert "30/60 (50%)" in texts["characteristics"]
     for table in made:
@@ -302,7 +305,8 @@ def test_unknown_rows_break_nothing(synthetic: Study) -> None:
 def test_statistics_read_from_a_file_give_the_same_tables(study: Study) -> None:
     text = study.statistics.to_csv(index=False)
     again = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
-    for make in (tables.characteristics, tables.transitions, tables.models):
+    for make in (tables.characteristics, tables.transitions, tables.associations, tables.models,
+                 tables.noise):  # fmt: skip
         assert make(again) == make(study.statistics)
 
 

@@ -7,7 +7,7 @@ import math
 
 import pandas as pd
 import pytest
-from captem import paired, transitions
+from captem import criterion_rows, paired, proportions, transitions
 from captem.files import read_frame
 from captem.schemas import STATISTICS
 from hypothesis import given, settings
@@ -138,7 +138,7 @@ def test_sources_that_are_not_confirmatory_are_exploratory():
     found = shipped("config").statistics
     for subset, allowed in (
         ("all", {"exploratory", "descriptive"}),
-        ("confirmatory", {"primary", "secondary", "exploratory", "descriptive"}),
+        ("confirmatory", {"primary", "secondary", "sensitivity", "exploratory", "descriptive"}),
     ):
         assert set(found.loc[found["subset"].eq(subset), "role"]) <= allowed
     primary = found[found["role"].eq("primary")]
@@ -156,8 +156,8 @@ def test_proportions_allow_for_every_completion(tmp_path):
     found = rows(from_text(tmp_path, table))
     gained = found.loc["criterion.gained/criterion/all"]
     assert (gained["n_events"], gained["n_patients"]) == (5, 20)
-    assert gained["conf_low"] == pytest.approx(paired.wilson(5, 20)[0])
-    assert gained["conf_high"] == pytest.approx(paired.wilson(21, 21)[1])
+    assert gained["conf_low"] == pytest.approx(proportions.wilson(5, 20)[0])
+    assert gained["conf_high"] == pytest.approx(proportions.wilson(21, 21)[1])
     assert gained["interval_method"] == "Wilson, over all completions"
     assert found.loc["criterion.gained/criterion/all/undetermined", "n_events"] == 16
     after = found.loc["criterion.after/criterion/all"]
@@ -173,10 +173,10 @@ def test_intervals_of_directions_hold_those_of_every_completion(tmp_path, n_open
     table += "".join(f"o{i},1,1-2\n" for i in range(n_open))
     up = rows(from_text(tmp_path, table)).loc["transition.proportion/krenning/all/up"]
     for extra in range(n_open + 1):
-        low, high = paired.wilson(6 + extra, 12 + n_open)
+        low, high = proportions.wilson(6 + extra, 12 + n_open)
         assert up["conf_low"] <= low
         assert high <= up["conf_high"]
-    assert up["conf_high"] == paired.wilson(6 + n_open, 12 + n_open)[1]
+    assert up["conf_high"] == proportions.wilson(6 + n_open, 12 + n_open)[1]
 
 
 def test_reasons_of_the_tests_state_what_is_true(tmp_path):
@@ -208,11 +208,11 @@ def test_the_gained_share_holds_every_completion(pairs):
     for answers in itertools.product(*[itertools.product(met[a], met[b]) for a, b in pairs]):
         at_risk = [after for before, after in answers if before == "no"]
         if at_risk:
-            ends.append(paired.wilson(at_risk.count("yes"), len(at_risk)))
+            ends.append(proportions.wilson(at_risk.count("yes"), len(at_risk)))
     known = pd.DataFrame(pairs, columns=["pre", "post"]).map(
         lambda cell: met[cell][0] if len(met[cell]) == 1 else None
     )
-    row = transitions._gained_rows(known["pre"], known["post"], "all", "exploratory")[0]
+    row = criterion_rows._gained(known["pre"], known["post"], "all", "exploratory")[0]
     if row["n_patients"] >= 2:
         assert row["conf_low"] == pytest.approx(min(low for low, _ in ends))
         assert row["conf_high"] == pytest.approx(max(high for _, high in ends))

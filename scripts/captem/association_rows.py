@@ -76,7 +76,10 @@ def _answered(
         return blank.refused(refusal)
     told = coefficient(x, low, None if (low == high).all() else high, seed=seed)
     caution = limits.few_for_association(n)
+    least = told.smallest_p
+    reason = caution or ("" if np.isnan(least) else f"smallest P possible: {least:.2g}")
     return replace(
         blank, estimate=told.estimate, p_value=told.p_value, p_low=told.p_low, p_high=told.p_high,
-        p_method=told.method, status="unstable" if caution else "ok", reason=caution,
+        p_method=told.method, smallest_p=None if np.isnan(least) else least,
+        status="unstable" if caution else "ok", reason=reason,
     )  # fmt: skip

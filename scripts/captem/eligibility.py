@@ -23,7 +23,12 @@ class Criterion:
 
 
 def _given(column: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda patients: patients[column].notna()
+    def known(patients: pd.DataFrame) -> pd.Series:
+        if column not in patients:
+            return pd.Series(False, index=patients.index)
+        return patients[column].notna()
+
+    return known
 
 
 _BASELINE = Criterion("baseline_score", "no baseline score", _given("krenning_pre_low"))

@@ -276,7 +276,7 @@ def win_odds(pre: Values, post: Values, level: float = LEVEL) -> Result:
     """
     net = net_improvement(pre, post, level)
     told = Result("transition.win_odds", "matched win odds", n_patients=net.n_patients)
-    if net.estimate is None:
+    if net.estimate is None or net.conf_low is None:
         return told.refused(net.reason)
 
     def odds(value: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from captem.tables import (
     CYCLES,
     DATA_NOTES,
     MEASURE_WORDS,
+    NOISE_WORDS,
     SINGLE_ARM,
     Row,
     Table,
@@ -36,7 +37,13 @@ from captem.tables import (
     subset_words,
     titled,
 )
-from captem.wording import MODEL_WORDS, TERM_WORDS, reason_words
+from captem.wording import (
+    MODEL_WORDS,
+    OCCASION_WORDS,
+    PREDICTOR_WORDS,
+    TERM_WORDS,
+    reason_words,
+)
 
 Rows = list[dict[str, Any]]
 _STEP_WORDS = {
@@ -46,6 +53,11 @@ _STEP_WORDS = {
     "follow_up_pet": "Follow-up PET",
     "transition": "Change of the Krenning score",
     "criterion": "SSTR criterion",
+    "transition.suvmax_ratio": "Change of SUVmax",
+    "association.mib1": "Gain of the Krenning score against MIB1 index",
+    "association.mib1_suvmax": "Change of SUVmax against MIB1 index",
+    "association.cycles": "Gain of the Krenning score against CAPTEM cycles",
+    "association.cycles_suvmax": "Change of SUVmax against CAPTEM cycles",
     "model.suvmax": "Model of SUVmax at follow-up",
     "model.krenning": "Model of the Krenning score at follow-up",
     "model.krenning_cycles": "The same model with CAPTEM cycles",
@@ -141,7 +153,7 @@ def answer(statistics: pd.DataFrame) -> list[str]:
                 "Nothing can be inferred from one patient about others."]  # fmt: skip
     said = [
         f"Of {_patients(included)}, {scored} were scanned again and scored at both scans. "
-        f"{_begun(_directions(rows, ALL))}",
+        f"{_begun(_directions(rows, ALL))} {_balance(rows, ALL)}",
         _criterion(rows, ALL),
         _mib1(rows, ALL),
     ]
@@ -156,9 +168,71 @@ def answer(statistics: pd.DataFrame) -> list[str]:
             1,
             f"Among the {planned} patients of sources that were planned ahead "
             f"(the only ones on which a claim may rest): {_directions(rows, CONFIRMATORY)} "
-            f"{_criterion(rows, CONFIRMATORY)} {_mib1(rows, CONFIRMATORY)}",
+            f"{_balance(rows, CONFIRMATORY)} {_criterion(rows, CONFIRMATORY)} "
+            f"{_mib1(rows, CONFIRMATORY)}",
         )
+    claimed = CONFIRMATORY if planned > 1 else ALL
+    said.insert(2 if planned > 1 else 1, _noise(rows, claimed))
     return [sentence.strip() for sentence in said if sentence]
+
+
+def _balance(rows: Rows, subset: str) -> str:
+    """Return by how much more patients rose than fell, and whether chance could do it."""
+    net = find(rows, "transition.net_improvement", "krenning", subset)
+    test = find(rows, "transition.signed_rank", "krenning", subset)
+    if net is None or test is None or math.isnan(net["conf_low"]) or math.isnan(test["p_value"]):
+        return ""
+    n = _count(net, "n_patients")
+    places = 0 if n < 100 else 1
+    ends = rounding.percent_interval(net["conf_low"], net["conf_high"], n)
+    caution = f"; {test['reason']}" if test["status"] != "ok" else ""
+    share = rounding.fixed(100 * net["estimate"], places)
+    level = rounding.level(net["conf_level"])
+    return (
+        f"Less those in whom it fell, uptake rose in {share}% ({level} CI {ends}; "
+        f"P {rounding.p_value(test['p_value'])}{caution})."
+    )
+
+
+def _noise(rows: Rows, subset: str) -> str:
+    """Return what noise and selection alone would give, over all that is assumed of the noise."""
+    swept = {
+        name: [
+            row["estimate"]
+            for row in rows
+            if (row["analysis"], row["outcome"], row["subset"]) == (analysis, outcome, subset)
+            and row["term"].startswith("reliability_")
+            and row["status"] == "ok"
+        ]
+        for name, analysis, outcome in (
+            ("gain", "bias.regression_to_mean", "krenning"),
+            ("tests", "bias.no_effect", "krenning"),
+            ("gained", "bias.no_effect", "criterion"),
+        )
+    }
+    observed = find(rows, "bias.regression_to_mean", "krenning", subset, "observed")
+    if observed is None or not all(swept.values()):
+        return ""
+    assumed = sorted(
+        row["term"].rpartition("_")[2] for row in rows
+        if row["analysis"] == "bias.no_effect" and row["subset"] == subset
+    )  # fmt: skip
+    reliability = " to ".join(dict.fromkeys((assumed[0], assumed[-1])))
+    shares = _range(swept["tests"], lambda value: f"{rounding.fixed(100 * value, 0)}%")
+    gained = _range(swept["gained"], lambda value: rounding.fixed(value, 0))
+    gains = _range(swept["gain"], lambda value: rounding.fixed(value, 2))
+    return (
+        "Had the treatment done nothing, noise and the choice of patients alone would be expected "
+        f"to give a mean gain of {gains} steps, where {rounding.fixed(observed['estimate'], 2)} "
+        f"was observed; {shares} of such studies would show P ≤ .05, and in a study of this size "
+        f"{gained} would gain the criterion (if a score repeats itself with a reliability of "
+        f"{reliability}, which is not known)."
+    )
+
+
+def _range(values: Sequence[float], printed: Callable[[float], str]) -> str:
+    ends = dict.fromkeys((printed(min(values)), printed(max(values))))
+    return " to ".join(ends)
 
 
 def _scored(rows: Rows, subset: str) -> int:
@@ -316,7 +390,7 @@ def _chosen_low(rows: Rows) -> list[Caveat]:
     )
     known = any(row["analysis"] == "bias.regression_to_mean" and row["status"] != "not_estimable"
                 for row in rows)  # fmt: skip
-    text += "." if known else "; how much of the gain this explains is not yet quantified here."
+    text += "; how much that may be stands above." if known else "."
     return [Caveat("Patients with low uptake", text, low)]
 
 
@@ -463,6 +537,12 @@ def _question(row: Mapping[str, Any]) -> str:
     elif family == "model":
         words = MODEL_WORDS.get(analysis, analysis_words(analysis))
         detail = TERM_WORDS.get(term, term)
+    elif analysis in PREDICTOR_WORDS:
+        words = f"Uptake gain{' (SUVmax)' if row['outcome'] == 'suvmax' else ''} with"
+        detail = PREDICTOR_WORDS[analysis]
+    elif analysis in NOISE_WORDS:
+        # Every value of a sweep is refused for the same reason, and is one question.
+        words, detail = NOISE_WORDS[analysis], OCCASION_WORDS.get(term, "")
     else:
         known = CHANGE_WORDS.get((analysis, term))
         words, detail = known or analysis_words(analysis), "" if known else term

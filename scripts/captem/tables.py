@@ -18,7 +18,14 @@ from captem import rounding
 from captem.origin import MIXED, RECORDED, SYNTHETIC, data_kind
 from captem.statistics import ALL, CONFIRMATORY
 from captem.statistics import frame as statistics_frame
-from captem.wording import MODEL_WORDS, SUBSET_WORDS, TERM_LABELS, reason_words
+from captem.wording import (
+    MODEL_WORDS,
+    OCCASION_WORDS,
+    PREDICTOR_WORDS,
+    SUBSET_WORDS,
+    TERM_LABELS,
+    reason_words,
+)
 
 DATA_NOTES = {
     RECORDED: "",
@@ -29,6 +36,14 @@ SINGLE_ARM = "A single arm does not show a drug effect."
 CYCLES = "association only: cycles are counted after baseline and responders are given more"
 SPLIT = "†"
 STEPS = range(5)
+NOISE_WORDS = {
+    "agreement.readers": "Two readers",
+    "agreement.surrogate": "Reader's score contradicted by the SUVs alone",
+    "sensitivity.fixed_reference": "Score derived from SUVs",
+    "bias.regression_to_mean": "Noise and selection",
+    "bias.no_effect": "No effect of the treatment",
+    "sensitivity.reader_error": "Readings repeated with errors",
+}
 _STATUS_WORDS = {"unstable": "unstable", "not_estimable": "not estimable"}
 
 MEASURE_WORDS = {
@@ -59,7 +74,12 @@ CHANGE_WORDS = {
     ("transition.proportion", "same"): "Uptake stayed the same",
     ("transition.proportion", "down"): "Uptake fell",
     ("transition.proportion", "undetermined"): "Direction left open by interval scores",
+    ("transition.signed_rank", ""): "Did uptake change? (size of the change counted)",
+    ("transition.net_improvement", ""): "Net improvement, (rose - fell) / n",
+    ("transition.win_odds", ""): "Odds of a rise over a fall, unchanged counted half to each",
     ("transition.sign_test", ""): "As many up as down?",
+    ("transition.symmetry", ""): "Is each change as frequent as its reverse?",
+    ("transition.marginal_homogeneity", ""): "Are the scores distributed alike at both scans?",
     ("criterion.before", ""): "SSTR criterion met before",
     ("criterion.after", ""): "SSTR criterion met after",
     ("criterion.gained", ""): "SSTR criterion gained, of those who did not meet it before",
@@ -67,7 +87,8 @@ CHANGE_WORDS = {
     ("criterion.after", "undetermined"): "After: left open by interval scores",
     ("criterion.gained", "undetermined"): "Gained: left open by interval scores",
     ("criterion.mcnemar", ""): "As many gained as lost?",
-    ("transition.suvmax_ratio", ""): "SUVmax at follow-up over baseline, median",
+    ("criterion.difference", ""): "Difference of the shares meeting it, after less before",
+    ("transition.suvmax_ratio", ""): "SUVmax at follow-up over baseline",
 }
 
 
@@ -473,6 +494,107 @@ def _methods(row: dict[str, Any]) -> str:
     return "; ".join(names) or rounding.EMPTY
 
 
+# Associations
+
+
+def associations(statistics: pd.DataFrame, data: str = RECORDED) -> Table:
+    """Return whether uptake gain goes with MIB1, with cycles: rank correlations."""
+    rows = [row for row in records(statistics) if row["analysis"].startswith("association.")]
+    footnotes = _Footnotes()
+    lines: list[Row] = []
+    for subset, outcome in _in_order((row["subset"], row["outcome"]) for row in rows):
+        group = [row for row in rows if (row["subset"], row["outcome"]) == (subset, outcome)]
+        words = "Ratio of SUVmax" if outcome == "suvmax" else "Gain of the Krenning score, steps"
+        lines.append(Row((f"{words}, {subset_words(subset)}", *("",) * 5), heading=True))
+        lines += [_correlation(row, footnotes) for row in group]
+    notes = [
+        SINGLE_ARM,
+        "A change falls where the baseline is high, whatever the treatment; the models, which hold "
+        "the baseline fixed, are the better answer.",
+        *footnotes.notes(),
+    ]
+    columns = ["With", "Correlation", "P", "n", "Role", "Method"]
+    return _table(
+        "associations", "What goes with uptake gain", columns, lines, notes, data, wide=True,
+        text_columns=(0, 4, 5),
+    )  # fmt: skip
+
+
+def _correlation(row: dict[str, Any], footnotes: _Footnotes) -> Row:
+    words = PREDICTOR_WORDS.get(row["analysis"], analysis_words(row["analysis"]))
+    if row["analysis"] == "association.cycles":
+        words += footnotes.mark(CYCLES)
+    n = _count(row["n_patients"])
+    size = rounding.EMPTY if n is None else str(n)
+    method = _methods(row) if row["p_method"] else row["estimand"]
+    cells = (words, _value(row, footnotes), _p(row, footnotes), size, row["role"], method)
+    return Row(cells, indent=True, status=row["status"])
+
+
+# Noise
+
+
+def noise(statistics: pd.DataFrame, data: str = RECORDED) -> Table:
+    """Return what could give the result without any effect: noise, selection, readers, organs."""
+    rows = [
+        row for row in records(statistics)
+        if row["analysis"].startswith(("bias.", "agreement."))
+        or row["analysis"] in ("sensitivity.reader_error", "sensitivity.fixed_reference")
+    ]  # fmt: skip
+    rows = _reported(rows)
+    footnotes = _Footnotes()
+    lines: list[Row] = []
+    for subset, analysis in _in_order((row["subset"], row["analysis"]) for row in rows):
+        group = [row for row in rows if (row["subset"], row["analysis"]) == (subset, analysis)]
+        words = NOISE_WORDS.get(analysis, analysis_words(analysis))
+        lines.append(Row((f"{words}, {subset_words(subset)}", *("",) * 4), heading=True))
+        # One line where all are refused for one reason: the same words five times help nobody.
+        if len({(row["status"], row["reason"]) for row in group}) == 1 and (
+            group[0]["status"] == "not_estimable"
+        ):
+            group = group[:1]
+            lines.append(_assumption(group[0], footnotes, "any"))
+            continue
+        lines += [_assumption(row, footnotes) for row in group]
+    said = _in_order(
+        row["reason"] for row in rows if row["status"] == "ok" and row["analysis"][:4] == "bias"
+    )
+    notes = [
+        "Reliability: correlation of two readings of the same unchanged tumour. It is not known "
+        "for the Krenning score, so it is swept; none of its values is claimed.",
+        *(f"Noise and selection: {text}." for text in said if text),
+        "Without any effect: follow-up scores are second readings of unchanged tumours with the "
+        "baseline scores of this study.",
+        *footnotes.notes(),
+    ]
+    columns = ["Finding", "Assumed", "Estimate", "95% CI or range", "Method"]
+    return _table(
+        "noise", "What noise and selection alone would give", columns, lines, notes, data,
+        wide=True, text_columns=(0, 1, 4),
+    )  # fmt: skip
+
+
+def _assumption(row: dict[str, Any], footnotes: _Footnotes, assumed: str = "") -> Row:
+    words = row["estimand"][:1].upper() + row["estimand"][1:]
+    if row["estimand"] == "proportion":
+        words = "Share of patients"
+    name, _, value = row["term"].rpartition("_")
+    if name in ("reliability", "rate"):
+        told = f"{'reliability' if name == 'reliability' else 'one step off, rate'} {value}"
+    else:
+        told = OCCASION_WORDS.get(row["term"], "")
+    parts = row["row_id"].rpartition("/")[2]
+    if parts in ("low", "high"):
+        told = f"interval scores at their {'lower' if parts == 'low' else 'upper'} gain"
+    share = row["estimand"].startswith("share") and row["status"] != "not_estimable"
+    estimate = f"{rounding.fixed(100 * row['estimate'], 1)}%" if share else _value(row, footnotes)
+    interval = rounding.percent_interval(row["conf_low"], row["conf_high"], 100) if (
+        share and not math.isnan(row["conf_low"])
+    ) else _interval(row)  # fmt: skip
+    cells = (words, assumed or told, estimate, interval, _methods(row))
+    return Row(cells, indent=True, status=row["status"])
+
+
 # Models
 
 
@@ -524,7 +646,9 @@ def all_tables(
         characteristics(statistics, data),
         transition_matrix(matrix, statistics, data),
         transitions(statistics, data),
+        associations(statistics, data),
         models(statistics, data),
+        noise(statistics, data),
     ]
     return [
         replace(table, title=f"Table {number}. {table.title}")

@@ -26,6 +26,14 @@ MODEL_WORDS = {
     "model.criterion": "SSTR criterion gained",
     "model.criterion_cycles": "SSTR criterion gained, with CAPTEM cycles: association only",
 }
+PREDICTOR_WORDS = {"association.mib1": "MIB1 index", "association.cycles": "CAPTEM cycles"}
+OCCASION_WORDS = {
+    "baseline": "baseline",
+    "follow_up": "follow-up",
+    "own_reference": "liver and spleen of each scan",
+    "baseline_reference": "liver and spleen of baseline at both scans",
+    "explained": "risen with the organs of its own scan only",
+}
 SUBSET_WORDS = {ALL: "all patients", CONFIRMATORY: "confirmatory sources"}
 
 

@@ -95,7 +95,14 @@ FIGURES = {
 }
 MODELS = ("model.krenning", "model.krenning_cycles", "model.suvmax")
 CODE = set()  # grows with each rule; what a run's provenance is hashed over
-TABLES = ("characteristics", "transition_matrix", "transitions", "models")
+TABLES = (
+    "characteristics",
+    "transition_matrix",
+    "transitions",
+    "associations",
+    "models",
+    "noise",
+)
 
 
 def read_source(path):
