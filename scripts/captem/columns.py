@@ -14,7 +14,7 @@ COUNTS = frozenset(
         "krenning_pre_reader2_high", "krenning_post_reader2_low", "krenning_post_reader2_high",
         "gain_low", "gain_high", "criterion_pre_low", "criterion_pre_high",
         "criterion_post_low", "criterion_post_high", "score_pre", "n", "n_patients", "n_lesions",
-        "n_events", "rows",
+        "n_events", "rows", "n_matched", "n_resolved", "n_new", "n_not_assessable",
     )
 )  # fmt: skip
 MEASURES = frozenset(
@@ -26,6 +26,7 @@ MEASURES = frozenset(
         "relative_dose_intensity", "diameter_mm_pre", "diameter_mm_post", "suvmax_ratio",
         "estimate", "conf_low", "conf_high", "conf_level", "statistic", "df", "p_value",
         "p_low", "p_high", "p_adjusted", "0", "1", "2", "3", "4", "split_0", "split_1",
-        "split_2", "split_3", "split_4",
+        "split_2", "split_3", "split_4", "liver_ratio_pre", "liver_ratio_post",
+        "spleen_ratio_pre", "spleen_ratio_post",
     )
 )  # fmt: skip

@@ -13,7 +13,8 @@ MIN_PER_SLOPE = 5.0
 STABLE_PER_SLOPE = 15.0
 # A test that cannot fall below this, whatever the outcome, can only be read as exploratory.
 ALPHA = 0.05
-# The chi-square distribution stands for the exact one only where enough patients changed.
+# The chi-square distribution stands for the exact one only where enough patients changed: of five
+# scores and exchangeable changes, Stuart-Maxwell at 5 % rejects 1 % of 12 changes, 5 % of 25.
 MIN_CHANGED_FOR_CHI_SQUARE = 25
 # Below 3 patients every order of the values is as extreme as any other.
 MIN_FOR_ASSOCIATION = 3

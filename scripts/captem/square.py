@@ -194,7 +194,17 @@ def scored_exact(counts: Any) -> SquareTest:
 def over_completions(
     test: Callable[..., SquareTest], certain: Any, rectangles: Any
 ) -> tuple[float, float]:
-    """Return the smallest and the largest P over every completion of interval scores.
+    """Return the smallest and the largest P over every completion; see `completed`."""
+    low, high, _ = completed(test, certain, rectangles)
+    return low, high
+
+
+def completed(
+    test: Callable[..., SquareTest], certain: Any, rectangles: Any
+) -> tuple[float, float, str]:
+    """Return the smallest and the largest P over every completion of interval scores, and how.
+
+    The third is the words for the method: those of `test`, or what stands for it as below.
 
     Only the tables matter that differ in what `test` looks at, and patients with the same
     intervals are alike: these tables are built up patient by patient. P is then exactly that of
@@ -237,8 +247,8 @@ def over_completions(
     ValueError
         `test` is another function, or a table or interval is not as described.
 
-    >>> over_completions(scored_exact, [[0, 3], [0, 0]], [[0, 1, 1, 1]])
-    (0.125, 0.25)
+    >>> completed(scored_exact, [[0, 3], [0, 0]], [[0, 1, 1, 1]])
+    (0.125, 0.25, 'scored marginal homogeneity, exact conditional')
     """
     kind = _KINDS.get(test)
     if kind is None:
@@ -248,16 +258,17 @@ def over_completions(
     points = (boxes[:, 0] == boxes[:, 1]) & (boxes[:, 2] == boxes[:, 3])
     np.add.at(table, (boxes[points, 0], boxes[points, 2]), 1)
     if points.all():
-        p_value = test(table).p_value
-        return p_value, p_value
+        told = test(table)
+        return told.p_value, told.p_value, told.method
     boxes, copies = np.unique(boxes[~points], axis=0, return_counts=True)
     tables = _completions(table, boxes, copies, kind.looks_at)
     if tables is None:
-        return kind.bounds(table, boxes, copies)
+        return *kind.bounds(table, boxes, copies), f"{kind.name}, bounds over completions"
     values = kind.exact(tables) if kind.exact else None
+    method = _EXACT_BOWKER if test is bowker else _EXACT_SCORED
     if values is None:
-        values = _chi_square(*kind.values(tables))
-    return float(values.min()), float(values.max())
+        values, method = _chi_square(*kind.values(tables)), f"{kind.name}, chi-square"
+    return float(values.min()), float(values.max()), method
 
 
 def _table(counts: Any) -> np.ndarray:
@@ -653,6 +664,7 @@ def _scored_bounds(
 class _Kind:
     """How a test goes over many tables: what it looks at, its values, its exact P, its bounds."""
 
+    name: str
     looks_at: _LooksAt
     values: Callable[[np.ndarray], _Values]
     bounds: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, float]]
@@ -663,10 +675,11 @@ def _all_bowker(tables: np.ndarray) -> np.ndarray | None:
     return _bowker_exact(*_pairs(tables), _COMPLETIONS_WORK)
 
 
+_BOWKER, _MARGINS, _SCORED = "Bowker", "Stuart-Maxwell", "scored marginal homogeneity"
 _KINDS: dict[Callable[..., SquareTest], _Kind] = {
-    bowker: _Kind(_moves, _bowker_values, _bowker_bounds, _all_bowker),
-    bowker_asymptotic: _Kind(_moves, _bowker_values, _bowker_bounds),
-    stuart_maxwell: _Kind(_pairs_and_margins, _stuart_maxwell_values, _margins_bounds),
-    scored: _Kind(_gain_and_square, _scored_values, _scored_bounds),
-    scored_exact: _Kind(_gain_and_size, _scored_values, _scored_bounds, _all_flipped),
+    bowker: _Kind(_BOWKER, _moves, _bowker_values, _bowker_bounds, _all_bowker),
+    bowker_asymptotic: _Kind(_BOWKER, _moves, _bowker_values, _bowker_bounds),
+    stuart_maxwell: _Kind(_MARGINS, _pairs_and_margins, _stuart_maxwell_values, _margins_bounds),
+    scored: _Kind(_SCORED, _gain_and_square, _scored_values, _scored_bounds),
+    scored_exact: _Kind(_SCORED, _gain_and_size, _scored_values, _scored_bounds, _all_flipped),
 }

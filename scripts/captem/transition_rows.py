@@ -132,20 +132,20 @@ def _table_test(
 ) -> Result:
     told = square.bowker(certain, seed=seed) if test is square.bowker else test(certain)
     changed = int(certain.sum() - np.trace(certain))
-    low, high = told.p_value, told.p_value
+    low, high, method = told.p_value, told.p_value, told.method
     numbers: dict[str, Any] = {"statistic": told.statistic, "df": told.df}
     if len(left_open):
-        low, high = square.over_completions(test, certain, left_open)
+        low, high, method = square.completed(test, certain, left_open)
         numbers = {}
-    exact = "chi-square" not in told.method
+    exact = "exact" in method or "Monte Carlo" in method
     caution = limits.few_differences(changed, len(left_open), "changed")
     if not caution and not exact:
         caution = limits.few_for_chi_square(changed)
     reason = caution
-    if told.error:
+    if told.error and method == told.method:
         reason = caution or f"P by drawing tables at random; its standard error is {told.error:.2g}"
     return replace(
-        blank, p_value=high, p_low=low, p_high=high, p_method=told.method, n_events=changed,
+        blank, p_value=high, p_low=low, p_high=high, p_method=method, n_events=changed,
         status="unstable" if caution else "ok", reason=reason, **numbers,
     )  # fmt: skip
 
