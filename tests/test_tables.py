@@ -16,6 +16,7 @@ from studies import Study, analysed, shipped
 
 NAMES = [
     "characteristics", "transition_matrix", "transitions", "associations", "models", "noise",
+    "agreement",
 ]  # fmt: skip
 SHARE = re.compile(r"(\d+)/(\d+) \((.+)\)$")
 
@@ -56,7 +57,7 @@ def _interval_texts(frame: pd.DataFrame) -> set[str]:
 def test_all_tables_are_there_and_numbered(study: Study) -> None:
     made = study.tables()
     assert [table.name for table in made] == NAMES
-    assert [table.title.split(".")[0] for table in made] == [f"Table {i}" for i in range(1, 7)]
+    assert [table.title.split(".")[0] for table in made] == [f"Table {i}" for i in range(1, 8)]
     for table in made:
         assert all(len(row.cells) == len(table.columns) for row in table.rows)
 
@@ -100,8 +101,8 @@ def test_every_count_of_statistics_is_shown(synthetic: Study) -> None:
     """The way back: no direction and no characteristic is left out."""
     shown = {
         _bare(cell)
-        for table in (tables.characteristics(synthetic.statistics),
-                      tables.transitions(synthetic.statistics), tables.noise(synthetic.statistics))
+        for make in (tables.characteristics, tables.transitions, tables.agreement)
+        for table in (make(synthetic.statistics),)
         for row in table.rows for cell in row.cells
     }  # fmt: skip
     frame = synthetic.statistics
@@ -109,6 +110,24 @@ def test_every_count_of_statistics_is_shown(synthetic: Study) -> None:
     shares = counted["estimand"].eq("proportion") & ~counted["row_id"].str.endswith("exact")
     assert _shares(counted[shares]) <= shown
     assert "29/54 (54%)" in shown and "60 (50–72)" in shown
+
+
+def test_every_simulated_number_of_the_noise_table_is_a_row(synthetic: Study) -> None:
+    """Found the other way round: from the cells to the rows of the setting they stand in."""
+    frame = synthetic.statistics
+    shown = tables.noise(frame).rows
+    settings = [row for row in shown if row.cells[0].startswith(("reliability 0", "one step"))]
+    assert len(settings) == 2 * (5 + 3)
+    for row in settings:
+        term = re.sub(r"^(reliability|one step off, rate) ", "", row.cells[0])
+        rows = frame[frame["term"].str.endswith(f"_{term}", na=False)]
+        values = rows[["estimate", "conf_low", "conf_high"]].to_numpy().ravel()
+        known = {rounding.fixed(v, 2) for v in values} | {rounding.fixed(v, 1) for v in values}
+        known |= {rounding.measure(v, 2) for v in values} | {rounding.measure(v, 1) for v in values}
+        known |= {rounding.p_cell(v).lstrip("<>") for v in values if 0 <= v <= 1}
+        known |= {rounding.fixed(100 * v, 1) for v in values}
+        for cell in row.cells[1:]:
+            assert set(re.findall(r"[\d.]+", cell)) <= known, cell
 
 
 def test_a_changed_statistic_changes_the_table(synthetic: Study) -> None:
@@ -306,7 +325,7 @@ def test_statistics_read_from_a_file_give_the_same_tables(study: Study) -> None:
     text = study.statistics.to_csv(index=False)
     again = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
     for make in (tables.characteristics, tables.transitions, tables.associations, tables.models,
-                 tables.noise):  # fmt: skip
+                 tables.noise, tables.agreement):  # fmt: skip
         assert make(again) == make(study.statistics)
 
 

@@ -102,6 +102,7 @@ TABLES = (
     "associations",
     "models",
     "noise",
+    "agreement",
 )
 
 
