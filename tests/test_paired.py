@@ -359,6 +359,12 @@ def test_a_patient_without_a_value_is_left_out(missing):
     assert paired.sign_test([1, missing, 2, 0], [2, 3, missing, 4]).n_patients == 2
 
 
+def test_a_difference_that_only_rounding_makes_is_no_change():
+    pre, post = [0.3, 1.0, 2.0], [0.1 + 0.2, 1.5, 1.0]
+    assert paired.directions(pre, post) == paired.Directions(1, 1, 1, 0, 0, 0)
+    assert paired.sign_test(pre, post).n_events == 2
+
+
 def test_the_same_scores_written_in_every_way():
     written = paired.signed_rank(["<=1", "III-IV", "2", 2.0, 1], [3, "4", "III", "0-1", 4])
     ends = paired.signed_rank(
@@ -547,6 +553,10 @@ def test_a_row_says_what_the_result_says():
     assert row["row_id"] == "transition.net_improvement/lesion_krenning/confirmatory"
     assert (row["role"], row["interval_method"], row["n_patients"]) == ("primary", "Tango", 10)
     assert (row["estimate"], row["n_events"]) == (0.3, 5)
+    assert row["p_value"] is None and "unit" not in row
+    tested = paired.sign_test([(0, 1), (1, 1), (1, 1)], [(1, 1), (2, 2), (2, 2)]).row()
+    assert (tested["p_low"], tested["p_high"], tested["p_value"]) == (0.25, 0.5, 0.5)
+    assert Result("a", "b", unit="SUV").row()["unit"] == "SUV"
     ids = [test([1, 2], [3, 3]).row()["row_id"] for test in TESTS]
     assert len(set(ids)) == len(TESTS)
 
