@@ -312,7 +312,7 @@ def test_bounds_hold_a_p_below_one_in_a_million():
 
 @pytest.mark.xfail(strict=True, reason="normal bounds do not hold the exact P of a completion")
 def test_bounds_hold_completions_on_both_sides_of_the_switch():
-    """Up to 1,012 patients changed, 984 of them in the completion: .151, beyond `p_high` of .145."""
+    """Up to 1,012 patients changed; in this completion 984, and P is .151, not .145 (`p_high`)."""
     kinds = [((1, 1), 515), ((-1, -1), 455), ((0, 1), 14), ((-1, 0), 14), ((0, 2), 14)]
     gains = np.repeat([ends for ends, _ in kinds], [patients for _, patients in kinds], axis=0)
     _, high, how = signed_rank_bounds.over_completions(gains)
