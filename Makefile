@@ -64,6 +64,7 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_cohort.py
+	$(BIN)/python tools/bench_transitions.py
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:

@@ -486,7 +486,6 @@ def test_no_p_is_below_the_smallest_that_is_named(n):
         assert (found.status == "ok") == (found.smallest_p <= 0.05)
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence of a mid-P names the smallest exact P")
 @pytest.mark.parametrize("rises", [6, 10])
 def test_no_p_is_below_the_smallest_that_the_sentence_names(rises):
     """10 gained, none lost: mid-P is 0.00098, and the sentence says that 0.002 is the smallest."""
@@ -495,14 +494,12 @@ def test_no_p_is_below_the_smallest_that_the_sentence_names(rises):
     assert found.p_value == pytest.approx(named, rel=0.05)
 
 
-@pytest.mark.parametrize("mid_p", [False, pytest.param(True, marks=pytest.mark.xfail(
-    strict=True, reason="half of 1 is given as the smallest mid-P of nobody"))])  # fmt: skip
+@pytest.mark.parametrize("mid_p", [False, True])
 def test_the_smallest_p_of_nobody_is_one(mid_p):
     found = paired.mcnemar([3, 3, 1], [3, 3, 1], threshold=3, mid_p=mid_p)
     assert found.p_value == found.smallest_p == 1
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="pandas.NA is not taken as missing")
 def test_a_missing_score_of_a_canonical_table_is_left_out():
     """The scores of `patients.csv` are of pandas' type Int64, whose missing value is its own."""
     scores = pd.Series([1, 2, None, 0], dtype="Int64")

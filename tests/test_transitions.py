@@ -7,7 +7,7 @@ import math
 
 import pandas as pd
 import pytest
-from captem import criterion_rows, paired, proportions, transitions
+from captem import criterion_rows, proportions
 from captem.files import read_frame
 from captem.schemas import STATISTICS
 from hypothesis import given, settings

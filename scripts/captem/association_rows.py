@@ -71,8 +71,8 @@ def _answered(
     seed: int,
 ) -> Result:
     n = len(x)
-    gains = len(np.unique(np.column_stack([low, high]), axis=0))
-    if refusal := limits.too_few_for_association(n, len(np.unique(x)), gains):
+    varies = [len(values) > 0 and values.min() < values.max() for values in (x, low, high)]
+    if refusal := limits.too_few_for_association(n, varies[0], varies[1] or varies[2]):
         return blank.refused(refusal)
     told = coefficient(x, low, None if (low == high).all() else high, seed=seed)
     caution = limits.few_for_association(n)

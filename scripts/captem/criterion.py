@@ -6,10 +6,12 @@ outcome is never called eligibility.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from captem.lesions import matched, patient_values
+from captem.lesions import NUMBER, matched, patient_values
 
 SCORES = ("krenning_pre_low", "krenning_pre_high", "krenning_post_low", "krenning_post_high")
 
@@ -58,13 +60,34 @@ def status(
     frame indexed by `patient_id` with `scored` (a pair of scores exists), `low/high` bounds used
     (`SCORES`), `criterion_pre` and `criterion_post` (`yes`, `no` or missing).
     """
+    return by_rule(patients, lesions, threshold, (rule,))[rule]
+
+
+def by_rule(
+    patients: pd.DataFrame, lesions: pd.DataFrame, threshold: float, rules: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Return what `status` does under each of several rules; lesions are matched but once."""
     own = patients.set_index("patient_id")[list(SCORES)].astype(float)
     compared = matched(lesions, SCORES)
-    ranked = patient_values(compared, SCORES, rule).astype(float)
-    used = own.copy()
-    # Where the rule picks none of the matched lesions the criterion stays open, whatever the sheet.
-    with_lesions = own.index.isin(compared["patient_id"])
-    used.loc[with_lesions] = ranked.reindex(own.index[with_lesions]).to_numpy()
+    places = own.index.get_indexer(pd.Index(compared["patient_id"], dtype=object))
+    compared = compared.assign(**{NUMBER: places})[places >= 0]
+    with_lesions = np.zeros(len(own), dtype=bool)
+    with_lesions[compared[NUMBER]] = True
+    found = {}
+    for rule in rules:
+        ranked = patient_values(compared, SCORES, rule, NUMBER).astype(float)
+        used = own.to_numpy(copy=True)
+        # Where the rule picks none of the matched lesions the criterion stays open, whatever the
+        # sheet.
+        used[with_lesions] = np.nan
+        used[ranked.index.to_numpy(dtype=int)] = ranked.to_numpy()
+        found[rule] = _answered(
+            pd.DataFrame(used, index=own.index, columns=list(SCORES)), threshold
+        )
+    return found
+
+
+def _answered(used: pd.DataFrame, threshold: float) -> pd.DataFrame:
     result = used.copy()
     result["scored"] = used.notna().all(axis=1)
     for time in ("pre", "post"):

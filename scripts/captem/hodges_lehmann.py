@@ -19,6 +19,8 @@ from captem.signed_rank import EXACT_UP_TO, lower_tail
 
 # Up to here all Walsh averages are listed; beyond it they are counted.
 _LISTED_UP_TO = 1500
+# Averages closer than this part of the largest difference are the same but for rounding.
+_NARROW = 1e-13
 
 
 class Shift(NamedTuple):
@@ -92,8 +94,8 @@ def _walsh(ordered: np.ndarray, places: list[int]) -> list[float]:
 def _walsh_at(ordered: np.ndarray, place: int) -> float:
     """Return one Walsh average without listing them: halve the range, then list what is left in it.
 
-    Of the averages at most `x`, each d_i has as many partners j as there are values up to 2x - d_i;
-    counted over all j, each pair counts twice and each i with itself once.
+    Of the averages at most `x`, each d_i has as many partners j >= i as there are values up to
+    2x - d_i from d_i on.
     """
     low, high = float(ordered[0]), float(ordered[-1])
     n = len(ordered)
@@ -103,15 +105,17 @@ def _walsh_at(ordered: np.ndarray, place: int) -> float:
         return np.searchsorted(ordered, 2 * x - ordered[::-1], side="right")[::-1]
 
     def at_most(ends: np.ndarray) -> int:
-        # A d_i pairs with itself where it lies at or below x, that is where `ends` reaches past it.
-        return int((int(ends.sum()) + int((ends > own).sum())) // 2)
+        return int(np.maximum(ends - own, 0).sum())
 
     below, ends = 0, partners(high)
     starts = np.zeros(n, dtype=np.int64)
+    narrow = _NARROW * max(abs(low), abs(high))
     while at_most(ends) - below > 4 * n:
+        if high - low <= narrow:
+            # Too many are the same but for rounding: the largest of them stands for all.
+            some = ends > own
+            return float(((ordered[some] + ordered[ends[some] - 1]) / 2).max())
         middle = (low + high) / 2
-        if middle in (low, high):
-            return high
         reached = partners(middle)
         if at_most(reached) >= place:
             high, ends = middle, reached

@@ -113,17 +113,14 @@ def few_for_chi_square(changed: int) -> str:
     )
 
 
-def too_few_for_association(n: int, values: int, gains: int) -> str:
-    """Return why a rank correlation is refused, or empty text.
-
-    `values` and `gains` count the distinct values of the predictor and of the gain.
-    """
+def too_few_for_association(n: int, values_differ: bool, gains_differ: bool) -> str:
+    """Return why a rank correlation is refused, or empty text."""
     if n < MIN_FOR_ASSOCIATION:
         have = {0: "no patient has", 1: "only one patient has"}.get(n, f"only {n} patients have")
         return f"{have} all that is needed; a rank correlation needs {MIN_FOR_ASSOCIATION}"
-    if values < 2:
+    if not values_differ:
         return "all patients have the same value, so nothing can go with it"
-    if gains < 2:
+    if not gains_differ:
         return "all patients have the same gain, so nothing can go with it"
     return ""
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from captem import completions, hodges_lehmann, limits, notation, proportions, signed_rank_bounds
 from captem import signed_rank as ranked
@@ -83,20 +84,27 @@ def read_values(values: Values) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a text is neither a number nor an interval of scores, or a lower end is above its upper.
+        If a text is neither a number nor an interval of scores, a value is infinite, or a lower
+        end is above its upper.
     """
-    given = np.asarray(values, dtype=object)
+    given = np.asarray(values)
+    if given.dtype.kind in "iuf" and given.ndim == 1:
+        given = np.column_stack([given, given])
+    elif given.dtype.kind not in "iuf":
+        given = np.asarray(values, dtype=object)
     if given.ndim == 2 and given.shape[1] == 2:
-        ends = given.astype(float)
+        ends = np.where(pd.isna(given), np.nan, given).astype(float)
     else:
         ends = np.array([_ends(value) for value in given], dtype=float).reshape(len(given), 2)
+    if np.isinf(ends).any():
+        raise ValueError("a value is infinite")
     if (ends[:, 0] > ends[:, 1]).any():
         raise ValueError("an interval has its lower end above its upper end")
     return ends
 
 
 def _ends(value: Any) -> tuple[float, float]:
-    if value is None or value != value:
+    if pd.isna(value):
         return math.nan, math.nan
     if not isinstance(value, str):
         return float(value), float(value)
@@ -181,10 +189,11 @@ def signed_rank(pre: Values, post: Values) -> Result:
     else:
         low, high, how = signed_rank_bounds.over_completions(_whole(gains))
         statistic = None
-    caution = limits.few_differences(way.up + way.down, way.undetermined, "changed")
+    changed = way.up + way.down
+    caution = limits.few_differences(changed, way.undetermined, "changed")
     return _tested(
-        blank, high, low, way.up + way.down, caution,
-        f"Wilcoxon-Pratt, {how}", statistic, way.up + way.down + way.undetermined,
+        blank, high, low, changed, caution, f"Wilcoxon-Pratt, {how}", statistic,
+        ranked.smallest_p(changed + way.undetermined),
     )  # fmt: skip
 
 
@@ -204,7 +213,7 @@ def sign_test(pre: Values, post: Values) -> Result:
     caution = limits.few_differences(way.up + way.down, way.undetermined, "changed")
     return _tested(
         blank, high, low, way.up + way.down, caution, "sign test, exact", None,
-        way.up + way.down + way.undetermined,
+        ranked.smallest_p(way.up + way.down + way.undetermined),
     )  # fmt: skip
 
 
@@ -335,7 +344,7 @@ def suvmax_ratio(pre: Values, post: Values, level: float = LEVEL) -> Result:
     result = _tested(
         blank, test.p_value, test.p_value, changed, caution,
         f"Wilcoxon-Pratt, {'exact' if test.exact else 'normal approximation'}",
-        test.rises / 2, changed,
+        test.rises / 2, ranked.smallest_p(changed),
     )  # fmt: skip
     return replace(result, estimate=estimate, **told)
 
@@ -367,8 +376,8 @@ def mcnemar(pre: Values, post: Values, *, threshold: float, mid_p: bool = True) 
     words = "gained or lost the criterion"
     caution = limits.few_differences(gained + lost, sum(may), words, mid_p=mid_p)
     method = "McNemar, mid-P" if mid_p else "McNemar, exact"
-    told = _tested(blank, high, low, gained + lost, caution, method, None, gained + lost + sum(may))
-    return replace(told, smallest_p=told.smallest_p / 2) if mid_p and told.smallest_p else told
+    smallest = p_of(gained + lost + sum(may), 0)
+    return _tested(blank, high, low, gained + lost, caution, method, None, smallest)
 
 
 def difference(
@@ -488,9 +497,8 @@ def _tested(
     caution: str,
     method: str,
     statistic: float | None,
-    most: int,
+    smallest: float,
 ) -> Result:
-    smallest = ranked.smallest_p(most)
     return replace(
         blank, p_value=p_value, p_low=p_low, p_high=p_value, p_method=method, statistic=statistic,
         n_events=events, smallest_p=smallest, status="unstable" if caution else "ok",

@@ -7,6 +7,7 @@ yes, `lost` those who changed from yes to no.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -28,7 +29,7 @@ def two_sided_binomial(first: int, second: int) -> float:
     >>> two_sided_binomial(0, 0)
     1.0
     """
-    return min(1.0, float(2 * _tail(min(first, second), first + second)))
+    return _positive(min(1.0, float(2 * _tail(min(first, second), first + second))))
 
 
 def mid_p_binomial(first: int, second: int) -> float:
@@ -45,7 +46,12 @@ def mid_p_binomial(first: int, second: int) -> float:
     if first == second:
         # Only the observed outcome itself is as extreme, and all others are more so.
         return 1.0 - _point(few, n) / 2
-    return float(2 * _tail(few, n)) - _point(few, n)
+    return _positive(float(2 * _tail(few, n)) - _point(few, n))
+
+
+def _positive(p: float) -> float:
+    """Return a P that is not zero: what lies below the smallest number there is, is something."""
+    return max(p, sys.float_info.min)
 
 
 def _tail(few: int, n: int) -> Fraction | float:

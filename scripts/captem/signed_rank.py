@@ -16,6 +16,7 @@ Hothorn et al. 2008 (the conditional distribution under ties).
 from __future__ import annotations
 
 import math
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class SignedRank(NamedTuple):
 
 def smallest_p(different: int) -> float:
     """Return the smallest two-sided P that a test of signs or signed ranks can give."""
-    return math.ldexp(1.0, 1 - different) if different else 1.0
+    return max(math.ldexp(1.0, 1 - different), sys.float_info.min) if different else 1.0
 
 
 def groups(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -128,7 +129,11 @@ def normal_p(ranks: np.ndarray, sizes: np.ndarray, difference: float) -> float:
     sum of the squared doubled ranks.
     """
     variance = float(np.square(ranks.astype(float)) @ sizes)
-    return min(1.0, 2 * float(ndtr(-abs(difference) / math.sqrt(variance)))) if variance else 1.0
+    if not variance:
+        return 1.0
+    # What lies below the smallest number there is, is still not nothing.
+    tail = 2 * float(ndtr(-abs(difference) / math.sqrt(variance)))
+    return max(sys.float_info.min, min(1.0, tail))
 
 
 def lower_tail(ranks: np.ndarray, sizes: np.ndarray, most: int) -> float:

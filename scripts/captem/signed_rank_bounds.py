@@ -30,6 +30,8 @@ from scipy.special import ndtr
 from captem import completions
 from captem import signed_rank as ranked
 
+# Below this the exact tail is thinner than the normal one.
+_FAR = 1e-3
 EXACT, NORMAL, BOUNDS = "exact", "normal approximation", "bounds over completions"
 
 
@@ -74,12 +76,14 @@ def bounds(gains: np.ndarray) -> tuple[float, float]:
     closest = 0.0 if sums[0] <= 0 <= sums[1] else min(abs(total) for total in sums)
     variances = _variances(low, high, nearest)
     different = int(((low != 0) | (high != 0)).sum())
-    exact = different <= ranked.EXACT_UP_TO
+    exact = int(((low > 0) | (high < 0)).sum()) <= ranked.EXACT_UP_TO
     if exact:
         farthest, closest = farthest + len(gains), max(0.0, closest - len(gains))
     most = math.sqrt(min(farthest**2 / variances[0] if variances[0] > 0 else math.inf, different))
     least = closest / math.sqrt(variances[1]) if variances[1] > 0 else 0.0
     p_low, p_high = 2 * float(ndtr(-most)), min(1.0, 2 * float(ndtr(-least)))
+    if exact and p_low < _FAR:
+        p_low = ranked.smallest_p(different)
     if exact:
         for choice in (low, high, nearest, (low + high) // 2):
             p = ranked.conditional_test(*ranked.groups(choice)).p_value

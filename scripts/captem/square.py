@@ -304,7 +304,8 @@ def _asymptotic(counts: Any, values: Callable[[np.ndarray], _Values], method: st
 
 def _chi_square(statistic: Any, df: Any) -> np.ndarray:
     """Return the upper tail; without degrees of freedom there is nothing to test: 1."""
-    return np.where(np.asarray(df) > 0, chdtrc(np.maximum(df, 1), statistic), 1.0)
+    tail = np.maximum(chdtrc(np.maximum(df, 1), statistic), np.finfo(float).tiny)
+    return np.where(np.asarray(df) > 0, tail, 1.0)
 
 
 # What follows takes a stack of tables, (t, k, k), and returns a value for each.

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from captem import notation
+from captem import interval_text
 from captem.errors import CaptemError
 
 Boundaries = Mapping[str, float | None]
@@ -48,7 +48,6 @@ SHOWN = (
 NONE, VERY_LOW = "none_below", "very_low_below"
 WAYS = ("up", "same", "down", "undetermined")
 _SCORED = (*TIMES, "post_fixed")
-_STEPS = 5
 # 0.1 of a liver of 3 is a little more than 0.3 in binary; no SUV is written as finely as this.
 _ROUNDING = 1e-9
 
@@ -138,7 +137,10 @@ def columns(rows: pd.DataFrame, boundaries: Boundaries | None = None) -> pd.Data
         "post_fixed": _scan(rows, "post", "pre", boundaries),
     }
     found = dict(ratios(rows).items())
-    found |= {f"surrogate_{name}": _cells(ends) for name, ends in parts.items()}
+    found |= {
+        f"surrogate_{name}": interval_text.cells(ends["low"], ends["high"])
+        for name, ends in parts.items()
+    }
     for name, ends in parts.items():
         found |= {f"surrogate_{name}_{end}": ends[end] for end in ("low", "high")}
     for time in TIMES:
@@ -256,15 +258,6 @@ def _scan(
     suvs = (f"suvmax_{time}", *(f"{organ}_suv_{reference}" for organ in ORGANS))
     tumour, liver, spleen = (pd.Series(_numbers(rows, name), index=rows.index) for name in suvs)
     return scores(tumour, liver, spleen, boundaries)
-
-
-def _cells(ends: pd.DataFrame) -> pd.Series:
-    """Return intervals of scores as texts; there are few of them, so each is printed once."""
-    texts = [notation.written(low, high) for low in range(_STEPS) for high in range(_STEPS)]
-    table = np.array([*texts, None], dtype=object)
-    low, high = _floats(ends["low"]), _floats(ends["high"])
-    places = np.where(np.isnan(low), len(texts), low * _STEPS + high).astype(int)
-    return pd.Series(table[places], index=ends.index, dtype=object)
 
 
 def _disagrees(rows: pd.DataFrame, time: str, ends: pd.DataFrame) -> pd.Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from captem import criterion, eligibility, notation, surrogate
+from captem import criterion, eligibility, interval_text, surrogate
 from captem.lesions import RULES, matched
 
 STEPS = range(5)
@@ -30,19 +30,14 @@ def _changes(rows: pd.DataFrame) -> pd.DataFrame:
     before = rows["suvmax_pre"].astype(float)
     return pd.DataFrame(
         {
-            "krenning_pre": _cells(pre_low, pre_high),
-            "krenning_post": _cells(post_low, post_high),
+            "krenning_pre": interval_text.cells(pre_low, pre_high),
+            "krenning_post": interval_text.cells(post_low, post_high),
             "gain_low": low.astype("Int64"),
             "gain_high": high.astype("Int64"),
             "direction": pd.Series(direction, index=rows.index, dtype=object).replace("", None),
             "suvmax_ratio": rows["suvmax_post"].astype(float) / before,
         }
     )
-
-
-def _cells(low: pd.Series, high: pd.Series) -> pd.Series:
-    texts = [notation.written(a, b) for a, b in zip(low, high, strict=True)]
-    return pd.Series([text or None for text in texts], index=low.index, dtype=object)
 
 
 def patient_transitions(
@@ -61,8 +56,8 @@ def patient_transitions(
     boundaries : the declared boundaries of the surrogate score (see `captem.surrogate`).
     """
     changes = _changes(patients)
-    status = criterion.status(patients, lesions, threshold, rule).loc[patients["patient_id"]]
-    status.index = patients.index
+    under = criterion.by_rule(patients, lesions, threshold, RULES)
+    status = under[rule].set_axis(patients.index)
     pre, post = status["criterion_pre"], status["criterion_post"]
     known = pre.notna() & post.notna()
     gained = pd.Series(np.where(pre.eq("no") & post.eq("yes"), "yes", "no"), index=patients.index)
@@ -84,7 +79,11 @@ def patient_transitions(
             "criterion_post_low": status["krenning_post_low"].astype("Int64"),
             "criterion_post_high": status["krenning_post_high"].astype("Int64"),
             "criterion_change": criterion.change(pre, post, status["scored"]),
-            **_by_rule(patients, lesions, threshold),
+            **{
+                f"criterion_{time}_{name}": answers[f"criterion_{time}"].to_numpy()
+                for name, answers in under.items()
+                for time in ("pre", "post")
+            },
             **_score_ranges(codes, lesions),
             **surrogate.columns(patients, boundaries)[list(surrogate.SHOWN)],
             "synthetic": patients["synthetic"],
@@ -110,17 +109,6 @@ def _counted(codes: pd.Series, lesions: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _by_rule(patients: pd.DataFrame, lesions: pd.DataFrame, threshold: float) -> dict[str, object]:
-    """Return the criterion of each patient at both scans under every rule."""
-    found: dict[str, object] = {}
-    for rule in RULES:
-        status = criterion.status(patients, lesions, threshold, rule)
-        for time in ("pre", "post"):
-            answers = status.loc[patients["patient_id"], f"criterion_{time}"]
-            found[f"criterion_{time}_{rule}"] = answers.to_numpy()
-    return found
-
-
 def _score_ranges(codes: pd.Series, lesions: pd.DataFrame) -> dict[str, pd.Series]:
     """Return how far apart the scores of a patient's matched lesions are, in steps, at each scan.
 
@@ -135,7 +123,7 @@ def _score_ranges(codes: pd.Series, lesions: pd.DataFrame) -> dict[str, pd.Serie
         whose = compared["patient_id"]
         least = (low.groupby(whose).max() - high.groupby(whose).min()).clip(lower=0)
         most = _farthest(low.to_numpy(), high.to_numpy(), whose)
-        texts = _cells(least, most.reindex(least.index))
+        texts = interval_text.cells(least, most.reindex(least.index))
         found[f"score_range_{time}"] = codes.map(texts)
     return found
 
