@@ -116,32 +116,30 @@ def _score_ranges(codes: pd.Series, lesions: pd.DataFrame) -> dict[str, pd.Serie
     intervals share, and are farthest apart where one is at its upper end and another at its lower.
     """
     compared = matched(lesions, _ENDS)
+    numbers, patients = pd.factorize(compared["patient_id"])
     found = {}
     for time in ("pre", "post"):
-        low = compared[f"krenning_{time}_low"].astype(float)
-        high = compared[f"krenning_{time}_high"].astype(float)
-        whose = compared["patient_id"]
-        least = (low.groupby(whose).max() - high.groupby(whose).min()).clip(lower=0)
-        most = _farthest(low.to_numpy(), high.to_numpy(), whose)
-        texts = interval_text.cells(least, most.reindex(least.index))
-        found[f"score_range_{time}"] = codes.map(texts)
+        low, high = (compared[f"krenning_{time}_{end}"].to_numpy(float) for end in ("low", "high"))
+        ends = [pd.Series(value, index=patients) for value in _apart(low, high, numbers)]
+        found[f"score_range_{time}"] = codes.map(interval_text.cells(*ends))
     return found
 
 
-def _farthest(low: np.ndarray, high: np.ndarray, whose: pd.Series) -> pd.Series:
-    """Return the largest distance from a lower end to the upper end of another lesion."""
-    numbers, patients = pd.factorize(whose)
-    rising, falling = np.lexsort((low, numbers)), np.lexsort((-high, numbers))
-    sizes = np.bincount(numbers, minlength=len(patients))
-    first = np.cumsum(sizes) - sizes
+def _apart(low: np.ndarray, high: np.ndarray, whose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest range of each patient; `whose` numbers them from 0."""
+    rising, falling = np.lexsort((low, whose)), np.lexsort((-high, whose))
+    sizes = np.bincount(whose)
+    first, last = np.cumsum(sizes) - sizes, np.cumsum(sizes) - 1
+    least = np.maximum(0.0, low[rising[last]] - high[falling[last]])
+    most = np.zeros(len(sizes))
+    # The largest distance from a lower end to the upper end of another lesion: should the lowest
+    # lesion be the highest as well, the second of either order takes part.
     second = first + (sizes > 1)
-    most = np.zeros(len(patients))
     for a in (first, second):
         for b in (first, second):
             other = rising[a] != falling[b]
-            gap = np.where(other, high[falling[b]] - low[rising[a]], 0.0)
-            most = np.maximum(most, gap)
-    return pd.Series(most, index=patients)
+            most = np.maximum(most, np.where(other, high[falling[b]] - low[rising[a]], 0.0))
+    return least, most
 
 
 def lesion_transitions(
@@ -197,12 +195,15 @@ def matrix(patients: pd.DataFrame) -> pd.DataFrame:
     """
     counts, split = np.zeros((5, 5)), np.zeros((5, 5))
     scored = eligibility.analysed(patients, "transition")
-    for ends in scored[list(_ENDS)].astype(int).itertuples(index=False):
+    # Patients with the same four ends are counted together.
+    places = scored[list(_ENDS)].to_numpy(int) @ 5 ** np.arange(4)
+    for place, patients in zip(*np.unique(places, return_counts=True), strict=True):
+        ends = [int(place) // 5**i % 5 for i in range(4)]
         rows, columns = slice(ends[0], ends[1] + 1), slice(ends[2], ends[3] + 1)
         cells = (ends[1] - ends[0] + 1) * (ends[3] - ends[2] + 1)
-        counts[rows, columns] += 1 / cells
+        counts[rows, columns] += patients / cells
         if cells > 1:
-            split[rows, columns] += 1 / cells
+            split[rows, columns] += patients / cells
     table = pd.DataFrame(counts, columns=[str(step) for step in STEPS])
     for step in STEPS:
         table[f"split_{step}"] = split[:, step]
