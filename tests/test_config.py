@@ -71,6 +71,13 @@ def test_the_order_of_keys_does_not_matter():
         ({"study": "../elsewhere"}, "study"),
         ({"mib1_floor": 0}, "mib1_floor"),
         ({"mib1_floor": float("nan")}, "mib1_floor"),
+        ({"surrogate": {"none_below": 0.5, "very_low_below": 0.2}}, "is above very_low_below"),
+        ({"surrogate": {"none_below": 0}}, "none_below"),
+        ({"noise": {"screened": [0, 0, 0, 0, 0]}}, "no patient was screened"),
+        ({"noise": {"screened": [1, 2, 3]}}, "noise.screened"),
+        ({"noise": {"reliability": [1.0]}}, "noise.reliability"),
+        ({"noise": {"reader_errors": [0.1]}}, "did you mean 'reader_error'?"),
+        ({"seed": -1}, "seed"),
         ({"study": "mine\n"}, "study"),
         ({"study": 2026}, "quotation marks"),
         (

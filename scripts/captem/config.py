@@ -168,4 +168,16 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
         ]
     if not math.isfinite(settings["mib1_floor"]):
         faults.append("mib1_floor: not a number")
+    none, very_low = (settings["surrogate"].get(f"{name}_below") for name in ("none", "very_low"))
+    if none is not None and very_low is not None and none > very_low:
+        faults.append(
+            f"surrogate: none_below ({none:g}) is above very_low_below ({very_low:g}); score 0 ends "
+            "where score 1 begins, so the first is at most the second"
+        )
+    screened = settings["noise"].get("screened")
+    if screened is not None and not 0 < sum(screened) < math.inf:
+        faults.append(
+            "noise, screened: no patient was screened; give the number of patients with the "
+            "baseline scores 0, 1, 2, 3 and 4, or leave it out"
+        )
     return faults
