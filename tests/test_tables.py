@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import docx
 import pandas as pd
-from captem import origin, rounding, statistics, table_formats, tables
-from captem.tables import Row, Table
+from captem import origin, rounding, statistics, table_formats, table_parts, tables
+from captem.table_parts import Row, Table
 from studies import Study, analysed, shipped
 
 NAMES = [
@@ -330,7 +330,7 @@ def test_statistics_read_from_a_file_give_the_same_tables(study: Study) -> None:
 
 
 def test_the_letters_do_not_run_out() -> None:
-    notes = tables._Footnotes()
+    notes = table_parts.Footnotes()
     marks = [notes.mark(f"reason {i}") for i in range(60)]
     assert len(set(marks)) == 60 and marks[0] == "[a]" and marks[26] == "[aa]"
     table = Table("x", "t", ("A",), tuple(Row((mark,)) for mark in marks), tuple(notes.notes()))

@@ -399,7 +399,7 @@ def test_two_readers_are_compared(tmp_path):
 
 
 def test_an_organ_that_changed_explains_a_rise_of_the_derived_score(tmp_path):
-    """After an analogue liver falls and an unchanged lesion passes it (10.1186/s40644-018-0136-x)."""
+    """After an analogue, liver falls; an unchanged lesion passes (10.1186/s40644-018-0136-x)"""
     table = (
         "patient_id,krenning_pre,krenning_post,suvmax_pre,suvmax_post,liver_suv_pre,liver_suv_post,"
         "spleen_suv_pre,spleen_suv_post\n"

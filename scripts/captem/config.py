@@ -171,8 +171,8 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
     none, very_low = (settings["surrogate"].get(f"{name}_below") for name in ("none", "very_low"))
     if none is not None and very_low is not None and none > very_low:
         faults.append(
-            f"surrogate: none_below ({none:g}) is above very_low_below ({very_low:g}); score 0 ends "
-            "where score 1 begins, so the first is at most the second"
+            f"surrogate: none_below ({none:g}) is above very_low_below ({very_low:g}); score 0 "
+            "ends where score 1 begins, so the first is at most the second"
         )
     screened = settings["noise"].get("screened")
     if screened is not None and not 0 < sum(screened) < math.inf:

@@ -48,5 +48,5 @@ def record(
         "code": {"version": project["version"], "sha256": sha256(code), "lock": sha256([lock])},
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
-        "seeds": {},
+        "seeds": {"simulations and permutations": config["seed"]},
     }

@@ -22,7 +22,7 @@ from captem.lesions import RULE_WORDS
 from captem.origin import RECORDED, data_kind
 from captem.statistics import ALL, CONFIRMATORY
 from captem.table_formats import TABLE_CSS, to_html, typeset
-from captem.tables import (
+from captem.table_parts import (
     CHANGE_WORDS,
     CYCLES,
     DATA_NOTES,

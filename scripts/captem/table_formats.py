@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from captem.files import same_bytes_zip
-from captem.tables import Row, Table
+from captem.table_parts import Row, Table
 
 if TYPE_CHECKING:
     from docx.document import Document
