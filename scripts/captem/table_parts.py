@@ -182,7 +182,7 @@ def table(
     data: str,
     **options: Any,
 ) -> Table:
-    """Return a table with the note on its data first, and its title marked where they are invented."""
+    """Return a table with the note on its data first, and in its title where they are invented."""
     said = (DATA_NOTES[data], *notes)
     return Table(
         name=name, title=titled(title, data), columns=tuple(columns), rows=tuple(rows),
