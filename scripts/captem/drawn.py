@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
-from captem import signed_rank
+from captem import proportions, signed_rank
+from captem.result import Result
 
 SCORES = np.arange(5)
 ALPHA = 0.05
+LEVEL = 0.95
 
 
 def tables(kinds: Iterable[tuple[int, np.ndarray]], studies: int, seed: int) -> np.ndarray:
@@ -45,3 +48,20 @@ def net_improvements(drawn: np.ndarray) -> np.ndarray:
     """Return (up - down) / n of each study."""
     counts = gain_counts(drawn)
     return (counts[:, 5:].sum(axis=1) - counts[:, :4].sum(axis=1)) / counts.sum(axis=1)
+
+
+def rejections(question: Result, p: np.ndarray, what: str, said: str) -> Result:
+    """Return in which share of the drawn studies P <= .05, with the interval of that share.
+
+    Parameters
+    ----------
+    question : the result without its numbers.
+    p : (studies,) as `p_values` returns them.
+    what : what was drawn, for the name of the method; `said` : what it rests on.
+    """
+    rejected = int((p <= ALPHA).sum())
+    low, high = proportions.wilson(rejected, len(p), LEVEL)
+    return replace(
+        question, estimate=rejected / len(p), conf_low=low, conf_high=high, conf_level=LEVEL,
+        interval_method=f"Wilson, of simulated {what}", reason=said,
+    )  # fmt: skip

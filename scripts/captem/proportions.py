@@ -10,12 +10,16 @@ import math
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
-from scipy.special import bdtr, betaincinv, ndtri
+import numpy as np
+from scipy.special import bdtr, betaincinv, gammaln, ndtri
 
 # Beyond this the exact fractions are slow and the floating-point tail is accurate to 1e-12.
 _EXACT_UP_TO = 2000
 _STEPS = 200
+# So many tosses keep every chance exact and above the smallest number there is.
+_KEPT = 1000
 
 
 def two_sided_binomial(first: int, second: int) -> float:
@@ -65,6 +69,26 @@ def _point(few: int, n: int) -> float:
         logs = math.lgamma(n + 1) - math.lgamma(few + 1) - math.lgamma(n - few + 1)
         return math.exp(logs - n * math.log(2))
     return float(Fraction(math.comb(n, few), 2**n))
+
+
+def heads(n: int) -> np.ndarray:
+    """Return the chances of 0, 1, ..., n heads in n tosses of a fair coin.
+
+    >>> heads(2)
+    array([0.25, 0.5 , 0.25])
+    """
+    if n <= _KEPT:
+        return _heads(n)
+    k = np.arange(n + 1)
+    return np.exp(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) - n * math.log(2))
+
+
+@lru_cache(maxsize=_KEPT)
+def _heads(n: int) -> np.ndarray:
+    lower = [math.comb(n, k) / 2**n for k in range(n // 2 + 1)]
+    chances = np.array(lower + lower[: (n + 1) // 2][::-1])
+    chances.flags.writeable = False
+    return chances
 
 
 def wilson(count: int, n: int, level: float = 0.95) -> tuple[float, float]:

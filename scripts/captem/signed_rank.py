@@ -22,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
+from captem.proportions import heads
+
 # From here on the normal approximation is used; a test states how far it is off at the switch.
 EXACT_UP_TO = 1000
 # Differences of measured values that ought to be equal differ by this much of the largest at most.
@@ -182,30 +184,8 @@ def _sums(ranks: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     sums, weights = np.zeros(1, dtype=np.int64), np.ones(1)
     for rank, size in zip(ranks, sizes, strict=True):
         sums = (sums[:, None] + rank * np.arange(size + 1)).ravel()
-        weights = (weights[:, None] * _binomial(int(size))).ravel()
+        weights = (weights[:, None] * heads(int(size))).ravel()
     return sums, weights
-
-
-def _binomial(n: int) -> np.ndarray:
-    """Return the probabilities of 0, ..., n heads; n up to 1,000 keeps them above underflow."""
-    found = _BINOMIAL.get(n)
-    if found is None:
-        row = [1]
-        for k in range(n // 2):
-            row.append(row[-1] * (n - k) // (k + 1))
-        half = np.array([math.ldexp(*_scaled(value, n)) for value in row])
-        found = np.concatenate([half, half[: (n + 1) // 2][::-1]])
-        found.setflags(write=False)
-        _BINOMIAL[n] = found
-    return found
-
-
-_BINOMIAL: dict[int, np.ndarray] = {}
-
-
-def _scaled(value: int, n: int) -> tuple[float, int]:
-    shift = max(0, value.bit_length() - 60)
-    return float(value >> shift), shift - n
 
 
 def _by_shifts(ranks: np.ndarray, most: int) -> float:

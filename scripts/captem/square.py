@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc, gammaln
+from scipy.special import chdtrc
+
+from captem.proportions import heads
 
 # Partial sums handled for one exact P of Bowker's test: below 0.1 s. Ten pairs of twenty patients
 # still fit. One step costs as much as this many sums however few it has.
@@ -34,8 +35,6 @@ _SEARCH_STEPS = 200_000
 _COMPLETIONS_WORK = 2_000_000
 # Of a count while tables are built up, which _MOST_TABLES keeps below 2^16.
 _BITS = 16
-# Integers to here keep every coefficient of a binomial exact and its chance above the underflow.
-_EXACT_BINOMIAL = 1_000
 # Rounding, not data: a statistic this much below the observed one is the observed one.
 _NEAR = 1e-9
 
@@ -371,29 +370,13 @@ def _span(sizes: np.ndarray) -> np.ndarray:
     return (sizes * np.arange(1, sizes.shape[1] + 1)).sum(axis=1)
 
 
-def _binomial(m: int) -> np.ndarray:
-    """Return the chances of 0 to m out of m at equal chances."""
-    if m <= _EXACT_BINOMIAL:
-        return _exact_binomial(m)
-    i = np.arange(m + 1)
-    return np.exp(gammaln(m + 1) - gammaln(i + 1) - gammaln(m - i + 1) - m * math.log(2))
-
-
-@lru_cache(maxsize=_EXACT_BINOMIAL)
-def _exact_binomial(m: int) -> np.ndarray:
-    lower = [math.comb(m, i) / 2**m for i in range(m // 2 + 1)]
-    chances = np.array(lower + lower[: (m + 1) // 2][::-1])
-    chances.flags.writeable = False
-    return chances
-
-
 def _flipped(sizes: tuple[int, ...], totals: np.ndarray) -> np.ndarray:
     """Return P(|sum of gains| >= total) under flips of all signs, for each of the totals."""
     chances = np.ones(1)
     for step, patients in enumerate(sizes, start=1):
         if patients:
             ups = np.zeros(step * patients + 1)
-            ups[::step] = _binomial(patients)
+            ups[::step] = heads(patients)
             chances = np.convolve(chances, ups)
     # From the far end, so that a small tail is a sum of small terms.
     tails = np.cumsum(chances[::-1])[::-1]
@@ -478,7 +461,7 @@ def _folded(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add one pair of m patients to a distribution, equal sums merged and in order."""
     steps = np.arange(m, -1, -2)
-    both = np.where(steps > 0, 2.0, 1.0) * _binomial(m)[: m // 2 + 1]
+    both = np.where(steps > 0, 2.0, 1.0) * heads(m)[: m // 2 + 1]
     added = np.add.outer(sums, _scaled(steps, m, unit, exact=exact)).ravel()
     merged, place = np.unique(added, return_inverse=True)
     return merged, np.bincount(place.ravel(), np.multiply.outer(chances, both).ravel())
