@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from captem import drawn, limits, proportions
+from captem import drawn, limits
 from captem.result import Result
 
 STUDIES = 1000
-LEVEL = 0.95
 _PERCENTILES = "2.5th and 97.5th percentile of simulated readings"
 
 
@@ -89,18 +88,13 @@ def rows(
             continue
         tables = read_again(before, after, rate, STUDIES, seed + place)
         p = drawn.p_values(tables)
-        kept = int((p <= drawn.ALPHA).sum())
-        low, high = proportions.wilson(kept, STUDIES, LEVEL)
         said = f"{STUDIES} repeated readings"
-        found.append(replace(
-            blank[0], estimate=kept / STUDIES, conf_low=low, conf_high=high, conf_level=LEVEL,
-            interval_method="Wilson, of simulated readings", reason=said,
-        ))  # fmt: skip
+        found.append(drawn.rejections(blank[0], p, "readings", said))
         for result, values in zip(blank[1:], (p, drawn.net_improvements(tables)), strict=True):
             ends = np.quantile(values, [0.025, 0.5, 0.975])
             found.append(replace(
                 result, estimate=float(ends[1]), conf_low=float(ends[0]),
-                conf_high=float(ends[2]), conf_level=LEVEL, interval_method=_PERCENTILES,
+                conf_high=float(ends[2]), conf_level=drawn.LEVEL, interval_method=_PERCENTILES,
                 reason=said,
             ))  # fmt: skip
     return [result.row(subset, role("sensitivity")) for result in found]
