@@ -84,11 +84,11 @@ def test_the_sweep_says_what_it_assumes_and_pretends_no_interval():
     assert list(found) == ["observed", "reliability_0.5", "reliability_0.9", "tipping"]
     assert found["observed"].estimate == 1.25
     assert found["reliability_0.5"].estimate > found["reliability_0.9"].estimate > 0
-    assert "as common among the patients screened" in found["reliability_0.5"].reason
+    assert "the patients screened had each score equally often" in found["reliability_0.5"].reason
     assert all(result.conf_low is None for result in found.values())
     # More than two readings without anything in common would give.
     assert found["tipping"].status == "not_estimable"
-    assert "cannot give a mean gain of 1.2 steps" in found["tipping"].reason
+    assert "do not on average give a mean gain of 1.2 steps" in found["tipping"].reason
 
 
 def test_interval_scores_give_a_range_of_observed_gains():
@@ -124,13 +124,18 @@ def test_no_effect_against_patients_who_are_screened_chosen_and_read_again(entry
     )
     share = rejected / studies
     error = np.sqrt(share * (1 - share) * (1 / studies + 1 / bias.STUDIES))
-    assert abs(found[0].estimate - share) < 4 * error + 0.05
-    assert found[1].estimate == pytest.approx(np.mean(gained), rel=0.1)
+    tests, means, newly = found[1:]
+    assert abs(tests.estimate - share) < 4 * error + 0.05
+    assert means.estimate == pytest.approx(np.mean(met), abs=0.05)
+    ends = np.quantile(met, [0.025, 0.975])
+    assert (means.conf_low, means.conf_high) == pytest.approx(tuple(ends), abs=0.1)
+    assert newly.estimate == pytest.approx(np.mean(gained), rel=0.1)
 
 
 def test_a_score_that_was_never_screened_is_refused():
     chosen = study([0, 1], [1, 1], bias.shares_of([0, 5, 5, 5, 5]))
-    for result in bias.regression_to_mean(chosen, [0.8]) + bias.no_effect(chosen, [0.8], 3, 1):
+    swept = bias.no_effect(chosen, [0.8], 3, 1)[1:]
+    for result in bias.regression_to_mean(chosen, [0.8]) + swept:
         assert result.status == "not_estimable" and "noise: screened" in result.reason
 
 
@@ -213,3 +218,21 @@ def test_the_screened_patients_of_the_config_are_used(tmp_path):
     first, second = statistics.find(one, row), statistics.find(two, row)
     assert first["estimate"] > second["estimate"]
     assert "as the config gives them" in second["reason"]
+
+
+@pytest.mark.parametrize(("n", "status"), [(5, "not_estimable"), (6, "ok")])
+def test_a_share_of_small_p_is_refused_where_no_p_can_be_small(n, status):
+    chosen = study([1] * n, [2] * n)
+    shares = [result for result in bias.no_effect(chosen, [0.8], 3, 1)
+              if result.estimand.startswith("share")]  # fmt: skip
+    assert [result.status for result in shares] == [status]
+    rows = reader_error.rows(chosen.before, chosen.after, [0.1], 1, "all", str)
+    assert (rows[0]["status"], rows[1]["status"]) == (status, "ok")
+
+
+def test_who_gained_the_criterion_is_counted_by_the_patients_own_scores():
+    chosen = bias.Study(np.array([[0.0, 1.0], [2, 2], [2, 2], [3, 3]]),
+                        np.array([[3.0, 4.0], [2, 3], [4, 4], [4, 4]]))  # fmt: skip
+    first = bias.no_effect(chosen, [0.8], 3, 1)[0]
+    assert (first.term, first.estimate) == ("observed", 2)
+    assert "in 1 more the scores leave it open" in first.reason

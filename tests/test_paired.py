@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from captem import notation, paired, proportions, schemas, statistics
+from captem import paired, proportions, schemas, statistics
 from captem.result import Result
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -378,8 +378,8 @@ def test_the_same_scores_written_in_every_way():
     [
         ([1, 2], [1], ValueError, "2 values before and 1 after"),
         ([[2, 1]], [1], ValueError, "lower end above its upper"),
-        ([1, "uptake up"], [1, 2], notation.NotReadable, "step"),
-        ([1, "3 or more"], [1, 2], notation.NotReadable, "step"),
+        ([1, "uptake up"], [1, 2], ValueError, "step"),
+        ([1, "3 or more"], [1, 2], ValueError, "step"),
     ],
 )
 def test_what_cannot_be_read_is_an_error(pre, post, error, said):
@@ -563,3 +563,34 @@ def test_a_refused_result_keeps_the_question_and_no_number():
     assert (found.analysis, found.n_patients) == ("transition.signed_rank", 3)
     assert (found.p_value, found.smallest_p, found.statistic) == (None, None, None)
     assert (found.status, found.reason) == ("not_estimable", "not planned")
+
+
+def test_columns_that_name_their_rows_differently_are_refused():
+    """By position each patient would stand beside another one, without a word."""
+    before = pd.Series([1, 2, 2, 0], index=list("abcd"))
+    after = pd.Series([3, 2, 3, 2], index=list("abcd"))
+    assert paired.signed_rank(before, after).n_patients == 4
+    with pytest.raises(ValueError, match="name their rows differently"):
+        paired.signed_rank(before, after.sort_values())
+
+
+def test_a_text_that_is_no_score_is_named_with_its_place():
+    with pytest.raises(ValueError, match="value 2, 'low', is not a number and not an interval"):
+        paired.sign_test([1, "low"], [2, 2])
+
+
+def test_a_suvmax_of_zero_is_named():
+    with pytest.raises(ValueError, match="SUVmax must be above 0, and a patient has 0 and 2"):
+        paired.suvmax_ratio([4, 0], [5, 2])
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_a_level_that_is_none_is_refused(level):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        paired.net_improvement([1, 2, 3], [2, 2, 2], level)
+
+
+def test_a_result_in_print_says_what_interval_scores_leave_open():
+    said = str(paired.sign_test(["<=1", 1, 1, 2, 1, 0, 1], [1, 2, 3, 3, 2, 2, 3]))
+    assert "P = 0.0312, 0.0156 at least (sign test, exact)" in said
+    assert "95% CI" in str(paired.net_improvement([1] * 5, [2] * 5))

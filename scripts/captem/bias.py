@@ -26,11 +26,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from captem import drawn, limits, proportions
+from captem import drawn, limits, paired
 from captem.result import Result
 
 STUDIES = 2000
-LEVEL = 0.95
 # ASSUME: where the study does not say whom it screened, each score is as common among them.
 EQUAL_SHARES = (0.2,) * 5
 _GRID = np.linspace(-8.5, 8.5, 1701)
@@ -148,10 +147,10 @@ def regression_to_mean(study: Study, reliabilities: Sequence[float]) -> list[Res
     for variant, gain in ends.items():
         asked = replace(tip, variant=variant)
         value = tipping(study, gain)
-        if value is None:
-            found.append(asked.refused(_never(study, gain)))
-        else:
+        if value is not None:
             found.append(replace(asked, estimate=value, reason=assumed))
+        elif not variant:
+            found.append(asked.refused(_never(study, gain)))
     return found
 
 
@@ -160,49 +159,72 @@ def _never(study: Study, gain: float) -> str:
         return "the mean gain is not above zero, so there is nothing to explain"
     most = expected_gain(study, 0.0)
     return (
-        f"noise and selection alone cannot give a mean gain of {gain:.2g} steps; at most, with "
-        f"readings that do not repeat themselves at all, {most:.2g}"
+        f"noise and selection alone do not on average give a mean gain of {gain:.2g} steps: even "
+        f"readings that do not repeat themselves at all give {most:.2g}"
     )
 
 
 def no_effect(
     study: Study, reliabilities: Sequence[float], threshold: float, seed: int
 ) -> list[Result]:
-    """Return, over a sweep, how often the primary test rejects with no effect, and who gains.
+    """Return, over a sweep, what studies without any effect show: P, mean gain, criterion gained.
 
     Studies are drawn with the baseline scores of this one and follow-up scores that are second
-    readings of the same unchanged tumours; `threshold` is the score that meets the criterion.
+    readings of the same unchanged tumours; `threshold` is the score that meets the criterion. First
+    comes how many patients of this study gained it, by their own scores.
     """
     n = len(study.before)
-    tests = Result("bias.no_effect", "share of studies without any effect with P <= .05",
-                   n_patients=n)  # fmt: skip
-    gained = Result(
-        "bias.no_effect", "patients who gain the criterion without any effect", "criterion",
-        unit="patients", n_patients=n,
+    blank = Result("bias.no_effect", "", n_patients=n)
+    tests = replace(blank, estimand="share of studies without any effect with P <= .05")
+    gains = replace(
+        blank, estimand="mean gain of a study without any effect", variant="mean_gain",
+        unit="steps",
     )  # fmt: skip
-    found = []
+    gained = replace(
+        blank, estimand="patients who gain the criterion without any effect",
+        outcome="criterion", unit="patients",
+    )  # fmt: skip
+    found = [_gained(study, threshold, replace(gained, term="observed"))]
     for place, value in enumerate(reliabilities):
-        pair = [replace(result, term=f"reliability_{value:g}") for result in (tests, gained)]
+        asked = [replace(part, term=f"reliability_{value:g}") for part in (tests, gains, gained)]
         if refusal := _refusal(study):
-            found += [result.refused(refusal) for result in pair]
+            found += [result.refused(refusal) for result in asked]
             continue
         simulated = drawn.tables(_chances(study, value), STUDIES, seed + place)
-        rejected = int((drawn.p_values(simulated) <= drawn.ALPHA).sum())
-        low, high = proportions.wilson(rejected, STUDIES, LEVEL)
         assumed = f"{STUDIES} simulated studies; {_assumed(study)}"
-        found.append(replace(
-            pair[0], estimate=rejected / STUDIES, conf_low=low, conf_high=high, conf_level=LEVEL,
-            interval_method="Wilson, of simulated studies", reason=assumed,
-        ))  # fmt: skip
+        if refusal := limits.no_small_p(n):
+            found.append(asked[0].refused(refusal))
+        else:
+            found.append(drawn.rejections(asked[0], drawn.p_values(simulated), "studies", assumed))
         meets = threshold <= drawn.SCORES
         newly = simulated[:, ~meets][:, :, meets].sum(axis=(1, 2))
-        ends = np.quantile(newly, [0.025, 0.975])
-        found.append(replace(
-            pair[1], estimate=float(newly.mean()), conf_low=float(min(ends[0], newly.mean())),
-            conf_high=float(max(ends[1], newly.mean())), conf_level=LEVEL,
-            interval_method=_PERCENTILES, reason=assumed,
-        ))  # fmt: skip
+        means = drawn.gain_counts(simulated) @ np.arange(-4, 5) / n
+        found += [
+            _spread(result, values, assumed)
+            for result, values in zip(asked[1:], (means, newly), strict=True)
+        ]
     return found
+
+
+def _gained(study: Study, threshold: float, question: Result) -> Result:
+    if refusal := limits.too_few_pairs(len(study.before)):
+        return question.refused(refusal)
+    told = paired.directions_of_criterion(study.before, study.after, threshold)
+    left_open = told.may_rise + told.may_either
+    return replace(
+        question, estimate=float(told.up), estimand="patients who gained the criterion",
+        reason=f"in {left_open} more the scores leave it open" if left_open else "",
+    )  # fmt: skip
+
+
+def _spread(question: Result, values: np.ndarray, assumed: str) -> Result:
+    """Return the mean of simulated values, and where 95 % of them lie."""
+    mean = float(values.mean())
+    low, high = np.quantile(values, [0.025, 0.975])
+    return replace(
+        question, estimate=mean, conf_low=min(float(low), mean), conf_high=max(float(high), mean),
+        conf_level=drawn.LEVEL, interval_method=_PERCENTILES, reason=assumed,
+    )  # fmt: skip
 
 
 def _refusal(study: Study) -> str:
@@ -219,7 +241,7 @@ def _refusal(study: Study) -> str:
 
 def _assumed(study: Study) -> str:
     if study.shares == EQUAL_SHARES:
-        return "assumes that each score is as common among the patients screened"
+        return "assumes that the patients screened had each score equally often"
     return "with the scores of the patients screened as the config gives them"
 
 

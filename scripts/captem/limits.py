@@ -73,6 +73,13 @@ def few_for_regression(effective: float, slopes: int) -> str:
     )
 
 
+def no_small_p(patients: int) -> str:
+    """Return why the share of P below .05 says nothing for so few patients, or empty text."""
+    if patients and 2.0 ** (1 - patients) <= ALPHA:
+        return ""
+    return f"with {patients} patients no P can fall to .05, whatever happens"
+
+
 def few_differences(certain: int, still_open: int, what: str, *, mid_p: bool = False) -> str:
     """Return why a test on so few differences says little, or empty text.
 

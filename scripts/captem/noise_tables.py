@@ -59,75 +59,67 @@ def _correlation(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
 
 
 def noise(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
-    """Return what would be seen without any effect, and with readers who err, a line a setting."""
-    rows = [
-        row for row in parts.records(statistics)
-        if row["analysis"].startswith("bias.") or row["analysis"] == "sensitivity.reader_error"
-    ]  # fmt: skip
+    """Return what would be seen without any effect of the treatment, a line an assumption."""
+    rows = [row for row in parts.records(statistics) if row["analysis"].startswith("bias.")]
     footnotes = parts.Footnotes()
     lines: list[parts.Row] = []
     for subset in parts.in_order(row["subset"] for row in rows):
-        chosen = [row for row in rows if row["subset"] == subset]
-        for words, begins in (
-            ("No effect of the treatment, noise and selection alone", "bias."),
-            ("This study, its scores read again with errors", "sensitivity."),
-        ):
-            group = [row for row in chosen if row["analysis"].startswith(begins)]
-            if not group:
-                continue
-            lines.append(
-                parts.Row((f"{words}, {parts.subset_words(subset)}", *("",) * 5), heading=True)
-            )
-            # The same refusal for every setting would be the same line many times.
-            if all(row["status"] == "not_estimable" for row in group):
-                cells = (f"any{parts.mark(group[0], footnotes)}", *(rounding.EMPTY,) * 5)
-                lines.append(parts.Row(cells, indent=True, status="not_estimable"))
-                continue
-            for term in parts.in_order(row["term"] for row in group):
-                lines.append(_setting([row for row in group if row["term"] == term], footnotes))
+        group = [row for row in rows if row["subset"] == subset]
+        words = parts.subset_words(subset)
+        lines.append(parts.Row((words[:1].upper() + words[1:], "", "", ""), heading=True))
+        # The same refusal for every assumption would be the same line many times.
+        if all(row["status"] == "not_estimable" for row in group):
+            cells = (f"any{parts.mark(group[0], footnotes)}", *(rounding.EMPTY,) * 3)
+            lines.append(parts.Row(cells, indent=True, status="not_estimable"))
+            continue
+        for term in parts.in_order(row["term"] for row in group):
+            chosen = {
+                (row["outcome"], _variant(row)): row for row in group
+                if row["term"] == term and row["analysis"] == "bias.no_effect"
+            }  # fmt: skip
+            means = [
+                row for row in group
+                if row["term"] == term and row["analysis"] == "bias.regression_to_mean"
+            ]  # fmt: skip
+            lines.append(_assumption(term, means, chosen, footnotes))
     said = parts.in_order(
         row["reason"] for row in rows
-        if row["status"] == "ok" and row["analysis"] == "bias.regression_to_mean"
+        if row["status"] == "ok" and row["analysis"] == "bias.regression_to_mean" and row["reason"]
     )  # fmt: skip
     notes = [
-        "Reliability: correlation of two readings of the same unchanged tumour. Neither it nor the "
-        "rate of errors is known for the Krenning score, so both are swept; none of their values "
-        "is claimed.",
-        *(f"Noise and selection: {text}." for text in said if text),
-        "Without any effect the follow-up scores are second readings of unchanged tumours with the "
-        "baseline scores of this study. In brackets: the 2.5th and 97.5th percentile of the "
-        "simulated studies; of a share, its 95% CI.",
+        "Without any effect the follow-up scores are second readings of unchanged tumours, with "
+        "the baseline scores of this study. Reliability: correlation of two such readings. It is "
+        "not known for the Krenning score, so it is swept; none of its values is claimed.",
+        *(f"The table {text}." for text in said),
+        "In brackets: where 95% of the simulated studies lie; of a share, its 95% CI; of what was "
+        "observed, what interval scores leave open.",
         *footnotes.notes(),
     ]
-    columns = ["Assumed", "Mean gain, steps", "Net improvement", "P ≤ .05 in", "P, median",
-               "Gain the criterion"]  # fmt: skip
+    columns = ["", "Mean gain, steps", "Studies with P ≤ .05", "Patients who gain the criterion"]
     return parts.table(
-        "noise", "What noise and selection alone would give", columns, lines, notes, data,
-        wide=True,
-    )  # fmt: skip
+        "noise", "What noise and selection alone would give", columns, lines, notes, data
+    )
 
 
-def _setting(group: list[dict[str, Any]], footnotes: parts.Footnotes) -> parts.Row:
-    """Return the line of one assumption; the rows of `group` share their term."""
-    name, _, value = group[0]["term"].rpartition("_")
-    words = {
-        "reliability": f"reliability {value}",
-        "rate": f"one step off, rate {value}",
-    }.get(name, _SETTING_WORDS.get(group[0]["term"], group[0]["term"]))
-    found = {(row["analysis"], row["outcome"], _variant(row)): row for row in group}
-    mean = found.get(("bias.regression_to_mean", "krenning", ""))
+def _assumption(
+    term: str,
+    means: list[dict[str, Any]],
+    chosen: dict[tuple[str, str], dict[str, Any]],
+    footnotes: parts.Footnotes,
+) -> parts.Row:
+    """Return the line of one assumption, of what was observed, or of the tipping value."""
+    name, _, value = term.rpartition("_")
+    words = f"reliability {value}" if name == "reliability" else _SETTING_WORDS.get(term, term)
+    spread = chosen.get(("krenning", "mean_gain"))
+    gain = _observed(means, footnotes) if spread is None else _simulated(spread, 2)
+    gained = chosen.get(("criterion", ""))
     cells = (
         words,
-        _gain(mean, found, footnotes),
-        _simulated(found.get(("sensitivity.reader_error", "krenning", "net_improvement")), 2),
-        _simulated_share(
-            found.get(("bias.no_effect", "krenning", ""))
-            or found.get(("sensitivity.reader_error", "krenning", ""))
-        ),
-        _simulated_p(found.get(("sensitivity.reader_error", "krenning", "p"))),
-        _simulated(found.get(("bias.no_effect", "criterion", "")), 1),
+        gain,
+        _simulated_share(chosen.get(("krenning", "")), footnotes),
+        _counted(gained) if term == "observed" else _simulated(gained, 1),
     )
-    return parts.Row(cells, indent=True, status=mean["status"] if mean else "ok")
+    return parts.Row(cells, indent=True)
 
 
 def _variant(row: dict[str, Any]) -> str:
@@ -135,22 +127,25 @@ def _variant(row: dict[str, Any]) -> str:
     return names[4] if len(names) > 4 else ""
 
 
-def _gain(
-    row: dict[str, Any] | None,
-    found: dict[tuple[str, str, str], dict[str, Any]],
-    notes: parts.Footnotes,
-) -> str:
-    """Return a mean gain, or the reliability that gives it, and what interval scores leave."""
+def _observed(means: list[dict[str, Any]], footnotes: parts.Footnotes) -> str:
+    """Return a mean gain, or the reliability that gives it, and what interval scores leave open."""
+    found = {_variant(row): row for row in means}
+    row = found.get("")
     if row is None:
         return rounding.EMPTY
     if row["status"] == "not_estimable":
-        return f"{parts.STATUS_WORDS[row['status']]}{parts.mark(row, notes)}"
-    ends = [found.get((row["analysis"], row["outcome"], variant)) for variant in ("low", "high")]
+        return f"none{footnotes.mark(row['reason'])}"
     text = rounding.fixed(row["estimate"], 2)
-    if any(end is None or end["status"] == "not_estimable" for end in ends):
+    ends = sorted(found[name]["estimate"] for name in ("low", "high") if name in found)
+    if len(ends) < 2:
         return text
-    low, high = sorted(end["estimate"] for end in ends if end)
-    return f"{text} ({rounding.fixed(low, 2)} to {rounding.fixed(high, 2)})"
+    return f"{text} ({rounding.fixed(ends[0], 2)} to {rounding.fixed(ends[1], 2)})"
+
+
+def _counted(row: dict[str, Any] | None) -> str:
+    if row is None or row["status"] == "not_estimable":
+        return rounding.EMPTY
+    return rounding.measure(row["estimate"], 0)
 
 
 def _simulated(row: dict[str, Any] | None, places: int) -> str:
@@ -160,26 +155,20 @@ def _simulated(row: dict[str, Any] | None, places: int) -> str:
     return f"{rounding.fixed(row['estimate'], places)} ({ends[0]} to {ends[1]})"
 
 
-def _simulated_share(row: dict[str, Any] | None) -> str:
-    if row is None or row["status"] == "not_estimable":
+def _simulated_share(row: dict[str, Any] | None, footnotes: parts.Footnotes) -> str:
+    if row is None:
         return rounding.EMPTY
+    if row["status"] == "not_estimable":
+        return f"{rounding.EMPTY}{footnotes.mark(row['reason'])}"
     ends = rounding.percent_interval(row["conf_low"], row["conf_high"], 100)
     return f"{rounding.fixed(100 * row['estimate'], 1)}% ({ends})"
-
-
-def _simulated_p(row: dict[str, Any] | None) -> str:
-    if row is None or row["status"] == "not_estimable":
-        return rounding.EMPTY
-    median, low, high = (rounding.p_cell(row[name]) for name in _P_RANGE)
-    return f"{median} ({low} to {high})"
 
 
 def agreement(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
     """Return whether readers agree, with one another and with what the SUVs alone would say."""
     rows = [
         row for row in parts.records(statistics)
-        if row["analysis"].startswith("agreement.")
-        or row["analysis"] == "sensitivity.fixed_reference"
+        if row["analysis"].startswith("agreement.") or row["analysis"] in parts.READER_ROWS
     ]  # fmt: skip
     rows = parts.reported(rows)
     footnotes = parts.Footnotes()
@@ -190,18 +179,24 @@ def agreement(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         lines.append(
             parts.Row((f"{words}, {parts.subset_words(subset)}", *("",) * 5), heading=True)
         )
+        if all(row["status"] == "not_estimable" for row in group):
+            group = group[:1]
         lines += [_occasion(row, footnotes) for row in group]
     notes = [
+        "Readings repeated with errors: every score of the study read again in simulation, one "
+        "step off at the stated rate; 1,000 times; with the 2.5th and 97.5th percentile.",
         "The score derived from SUVs is a declared surrogate and never takes the place of a "
-        "reader's: above liver 3, above spleen 4, else 0 to 2 unless the config draws finer lines.",
+        "reader's: above liver 3, above spleen 4, else 0 to 2 unless the config draws finer lines. "
+        "It contradicts a reader's where the two have no step in common, without the tolerance of "
+        "the check of the tables.",
         "With the organs of baseline at both scans, a change of liver or spleen alone, as by a "
         "somatostatin analogue, cannot move the derived score.",
         *footnotes.notes(),
     ]
-    columns = ["Finding", "Where", "n/N (%) or estimate", "95% CI", "n", "Method"]
+    columns = ["Finding", "Where", "n/N (%) or estimate", "95% CI or range", "n", "Method"]
     return parts.table(
-        "agreement", "Readers, and what the SUVs alone would say", columns, lines, notes, data,
-        wide=True, text_columns=(0, 1, 5),
+        "agreement", "Readers, their errors, and what the SUVs alone would say", columns, lines,
+        notes, data, wide=True, text_columns=(0, 1, 5),
     )  # fmt: skip
 
 
@@ -209,13 +204,18 @@ def _occasion(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     words = row["estimand"][:1].upper() + row["estimand"][1:]
     if row["estimand"] == "proportion":
         words = "Share of patients"
+    name, _, value = row["term"].rpartition("_")
+    where = OCCASION_WORDS.get(row["term"], row["term"])
+    if name == "rate":
+        where = f"one step off in {rounding.measure(100 * float(value))}% of readings"
     n = parts.count(row["n_patients"])
-    cells = (
-        words,
-        OCCASION_WORDS.get(row["term"], row["term"]),
-        parts.value(row, footnotes),
-        parts.interval(row),
-        rounding.EMPTY if n is None else str(n),
-        parts.methods(row),
-    )
+    estimate, interval = parts.value(row, footnotes), parts.interval(row)
+    if row["estimand"].startswith("share") and row["status"] != "not_estimable":
+        estimate = f"{rounding.fixed(100 * row['estimate'], 1)}%"
+        interval = rounding.percent_interval(row["conf_low"], row["conf_high"], 100)
+    elif row["estimand"].startswith("P of") and row["status"] != "not_estimable":
+        estimate, low, high = (rounding.p_cell(row[part]) for part in _P_RANGE)
+        interval = f"{low} to {high}"
+    size = rounding.EMPTY if n is None else str(n)
+    cells = (words, where, estimate, interval, size, parts.methods(row))
     return parts.Row(cells, indent=True, status=row["status"])

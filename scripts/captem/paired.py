@@ -95,7 +95,8 @@ def read_values(values: Values) -> np.ndarray:
     if given.ndim == 2 and given.shape[1] == 2:
         ends = np.where(pd.isna(given), np.nan, given).astype(float)
     else:
-        ends = np.array([_ends(value) for value in given], dtype=float).reshape(len(given), 2)
+        ends = np.array([_ends(i, value) for i, value in enumerate(given, start=1)], dtype=float)
+        ends = ends.reshape(len(given), 2)
     if np.isinf(ends).any():
         raise ValueError("a value is infinite")
     if (ends[:, 0] > ends[:, 1]).any():
@@ -103,7 +104,7 @@ def read_values(values: Values) -> np.ndarray:
     return ends
 
 
-def _ends(value: Any) -> tuple[float, float]:
+def _ends(place: int, value: Any) -> tuple[float, float]:
     if pd.isna(value):
         return math.nan, math.nan
     if not isinstance(value, str):
@@ -113,10 +114,15 @@ def _ends(value: Any) -> tuple[float, float]:
     try:
         return float(value), float(value)
     except ValueError:
-        read = notation.score(value)
-        if read.low is None or read.high is None:
-            raise ValueError(f"{value!r} is not a number and not an interval of scores") from None
-        return float(read.low), float(read.high)
+        try:
+            read = notation.score(value)
+        except notation.NotReadable as error:
+            raise ValueError(
+                f"value {place}, {value!r}, is not a number and not an interval of scores such as "
+                f"<=1 or III-IV ({error})"
+            ) from None
+        # An empty cell was taken as missing above, so there are ends.
+        return float(read.low or 0), float(read.high or 0)
 
 
 def pairs(pre: Values, post: Values) -> Pairs:
@@ -125,8 +131,15 @@ def pairs(pre: Values, post: Values) -> Pairs:
     Raises
     ------
     ValueError
-        If the two differ in length, or a value cannot be read.
+        If the two differ in length, are pandas columns with another index, or a value cannot be
+        read.
     """
+    both = isinstance(pre, pd.Series) and isinstance(post, pd.Series) and len(pre) == len(post)
+    if both and not pre.index.equals(post.index):  # type: ignore[union-attr]
+        raise ValueError(
+            "the two columns name their rows differently (their index): take both from one "
+            "table, in one order, so that each patient stands beside himself"
+        )
     before, after = read_values(pre), read_values(post)
     if len(before) != len(after):
         raise ValueError(f"{len(before)} values before and {len(after)} after; one each a patient")
@@ -174,7 +187,7 @@ def signed_rank(pre: Values, post: Values) -> Result:
     transition.signed_rank: P = 0.0312 (Wilcoxon-Pratt, exact), n = 7
     """
     found = pairs(pre, post)
-    blank = Result("transition.signed_rank", "P of rises and falls of a size being as likely",
+    blank = Result("transition.signed_rank", "test of rises and falls of a size being as likely",
                    n_patients=found.n)  # fmt: skip
     if refusal := limits.too_few_pairs(found.n):
         return blank.refused(refusal)
@@ -204,7 +217,7 @@ def sign_test(pre: Values, post: Values) -> Result:
     0.25
     """
     found = pairs(pre, post)
-    blank = Result("transition.sign_test", "P of as many up as down", n_patients=found.n)
+    blank = Result("transition.sign_test", "test of as many up as down", n_patients=found.n)
     if refusal := limits.too_few_pairs(found.n):
         return blank.refused(refusal)
     way = _directions(found.gains)
@@ -259,6 +272,7 @@ def net_improvement(pre: Values, post: Values, level: float = LEVEL) -> Result:
     >>> round(found.conf_low, 3), found.estimate, round(found.conf_high, 3)
     (-0.153, 0.3, 0.64)
     """
+    _checked(level)
     found = pairs(pre, post)
     blank = Result("transition.net_improvement", "net improvement", n_patients=found.n)
     if found.n == 0:
@@ -318,6 +332,7 @@ def suvmax_ratio(pre: Values, post: Values, level: float = LEVEL) -> Result:
     >>> round(found.estimate, 3), found.p_value
     (1.732, 0.03125)
     """
+    _checked(level)
     found = pairs(pre, post)
     blank = Result("transition.suvmax_ratio", "ratio", "suvmax", n_patients=found.n)
     if found.n == 0:
@@ -325,7 +340,9 @@ def suvmax_ratio(pre: Values, post: Values, level: float = LEVEL) -> Result:
     if (found.before != found.before[:, :1]).any() or (found.after != found.after[:, :1]).any():
         raise ValueError("SUVmax is a point, not an interval")
     if (found.before <= 0).any() or (found.after <= 0).any():
-        raise ValueError("SUVmax is above 0")
+        place = int(np.argmax((found.before <= 0).any(axis=1) | (found.after <= 0).any(axis=1)))
+        pair = f"{found.before[place, 0]:g} and {found.after[place, 0]:g}"
+        raise ValueError(f"SUVmax must be above 0, and a patient has {pair}")
     logs = np.log2(found.after[:, 0] / found.before[:, 0])
     changed = int((_signs(logs) != 0).sum())
     centre = hodges_lehmann.shift(logs, level)
@@ -365,12 +382,13 @@ def mcnemar(pre: Values, post: Values, *, threshold: float, mid_p: bool = True) 
     """
     found = pairs(pre, post)
     blank = Result(
-        "criterion.mcnemar", "P of as many gained as lost", "criterion",
+        "criterion.mcnemar", "test of as many gained as lost", "criterion",
         variant="" if mid_p else "exact", n_patients=found.n,
     )  # fmt: skip
     if refusal := limits.too_few_pairs(found.n):
         return blank.refused(refusal)
-    gained, lost, may = _changes(found, threshold)
+    way = _criterion_directions(found, threshold)
+    gained, lost, may = way.up, way.down, (way.may_rise, way.may_fall, way.may_either)
     p_of = proportions.mid_p_binomial if mid_p else proportions.two_sided_binomial
     low, high = two_counts(gained, lost, may, p_of)
     words = "gained or lost the criterion"
@@ -392,6 +410,7 @@ def difference(
     >>> round(found.estimate, 2), found.interval_method
     (0.4, 'Newcombe method 10')
     """
+    _checked(level)
     found = pairs(pre, post)
     name = "Tango" if tango else "Newcombe method 10"
     blank = Result(
@@ -400,14 +419,15 @@ def difference(
     )  # fmt: skip
     if found.n == 0:
         return blank.refused(limits.too_few_pairs(0))
-    gained, lost, may = _changes(found, threshold)
+    way = _criterion_directions(found, threshold)
+    gained, lost = way.up, way.down
     estimate = (gained - lost) / found.n
     if alone := limits.no_interval(found.n):
         return blank.refused(alone) if tango else _described(blank, estimate, alone, gained + lost)
     if tango:
         ends = (
-            proportions.tango(gained, lost + may[1] + may[2], found.n, level)[0],
-            proportions.tango(gained + may[0] + may[2], lost, found.n, level)[1],
+            proportions.tango(gained, lost + way.may_fall + way.may_either, found.n, level)[0],
+            proportions.tango(gained + way.may_rise + way.may_either, lost, found.n, level)[1],
         )
     else:
         every = [
@@ -415,7 +435,6 @@ def difference(
             for kept, lost_, gained_, never in _tables_of_two(found, threshold)
         ]
         ends = min(low for low, _ in every), max(high for _, high in every)
-    way = Directions(gained, found.n - gained - lost - sum(may), lost, *may)
     return _estimated(blank, estimate, ends, level, name, way)
 
 
@@ -424,15 +443,30 @@ def _answers(ends: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray
     return ends[:, 1] >= threshold, ends[:, 0] < threshold
 
 
-def _changes(found: Pairs, threshold: float) -> tuple[int, int, tuple[int, int, int]]:
-    """Return how many gained, how many lost, and who may: gain only, lose only, or either."""
+def directions_of_criterion(pre: Values, post: Values, threshold: float) -> Directions:
+    """Return how many gained the criterion (up), lost it (down), kept their answer, and who may.
+
+    >>> directions_of_criterion([1, 2, "2-3", 4], [3, 2, 3, 1], 3)
+    Directions(up=1, same=1, down=1, may_rise=1, may_fall=0, may_either=0)
+    """
+    return _criterion_directions(pairs(pre, post), threshold)
+
+
+def _criterion_directions(found: Pairs, threshold: float) -> Directions:
     yes_1, no_1 = _answers(found.before, threshold)
     yes_2, no_2 = _answers(found.after, threshold)
     gained, lost = ~yes_1 & ~no_2, ~no_1 & ~yes_2
     may_gain, may_lose = no_1 & yes_2 & ~gained, yes_1 & no_2 & ~lost
     either = may_gain & may_lose
-    may = int((may_gain & ~either).sum()), int((may_lose & ~either).sum()), int(either.sum())
-    return int(gained.sum()), int(lost.sum()), may
+    changed = gained | lost | may_gain | may_lose
+    return Directions(
+        up=int(gained.sum()),
+        same=int((~changed).sum()),
+        down=int(lost.sum()),
+        may_rise=int((may_gain & ~either).sum()),
+        may_fall=int((may_lose & ~either).sum()),
+        may_either=int(either.sum()),
+    )
 
 
 def _tables_of_two(found: Pairs, threshold: float) -> np.ndarray:
@@ -467,6 +501,11 @@ def _whole(gains: np.ndarray) -> np.ndarray:
     if (gains != np.rint(gains)).any():
         raise ValueError(_NOT_WHOLE)
     return gains.astype(np.int64)
+
+
+def _checked(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval is between 0 and 1, such as 0.95, not {level}")
 
 
 def _described(blank: Result, estimate: float, why: str, events: int) -> Result:

@@ -89,7 +89,10 @@ def rows(
         tables = read_again(before, after, rate, STUDIES, seed + place)
         p = drawn.p_values(tables)
         said = f"{STUDIES} repeated readings"
-        found.append(drawn.rejections(blank[0], p, "readings", said))
+        if refusal := limits.no_small_p(n):
+            found.append(blank[0].refused(refusal))
+        else:
+            found.append(drawn.rejections(blank[0], p, "readings", said))
         for result, values in zip(blank[1:], (p, drawn.net_improvements(tables)), strict=True):
             ends = np.quantile(values, [0.025, 0.5, 0.975])
             found.append(replace(

@@ -77,9 +77,10 @@ class Result:
             said.append(f"{self.estimand} {self.estimate:.4g}")
         if self.conf_low is not None and not math.isnan(self.conf_low):
             level = f"{self.conf_level or 0.95:.0%}"
-            said.append(f"{level} {self.conf_low:.4g} to {self.conf_high:.4g}")
+            said.append(f"{level} CI {self.conf_low:.4g} to {self.conf_high:.4g}")
         if self.p_value is not None:
-            said.append(f"P = {self.p_value:.3g} ({self.p_method})")
+            spread = "" if self.p_low == self.p_value else f", {self.p_low:.3g} at least"
+            said.append(f"P = {self.p_value:.3g}{spread} ({self.p_method})")
         said.append(f"n = {self.n_patients}")
         caution = f"; {self.status}: {self.reason}" if self.status != "ok" else ""
         return f"{self.analysis}: {', '.join(said)}{caution}"

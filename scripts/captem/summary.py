@@ -78,6 +78,7 @@ _CHECK_WORDS = {
     "out_of_range": "value outside what is allowed",
 }
 _SVG_WIDTH = re.compile(rb'<svg[^>]*?\bwidth="([0-9.]+)pt"')
+_ASSOCIATION_WORDS = {name: f"Uptake gain with {words}" for name, words in PREDICTOR_WORDS.items()}
 _CHANGES = {"ssa": "somatostatin analogue", "scanner": "scanner", "tracer": "tracer"}
 
 
@@ -180,59 +181,95 @@ def _balance(rows: Rows, subset: str) -> str:
     """Return by how much more patients rose than fell, and whether chance could do it."""
     net = find(rows, "transition.net_improvement", "krenning", subset)
     test = find(rows, "transition.signed_rank", "krenning", subset)
+    up = find(rows, "transition.proportion", "krenning", subset, "up")
+    down = find(rows, "transition.proportion", "krenning", subset, "down")
     if net is None or test is None or math.isnan(net["conf_low"]) or math.isnan(test["p_value"]):
         return ""
-    n = _count(net, "n_patients")
-    places = 0 if n < 100 else 1
+    n, more = _count(net, "n_patients"), _count(up, "n_events") - _count(down, "n_events")
     ends = rounding.percent_interval(net["conf_low"], net["conf_high"], n)
     caution = f"; {test['reason']}" if test["status"] != "ok" else ""
-    share = rounding.fixed(100 * net["estimate"], places)
-    level = rounding.level(net["conf_level"])
     return (
-        f"Less those in whom it fell, uptake rose in {share}% ({level} CI {ends}; "
-        f"P {rounding.p_value(test['p_value'])}{caution})."
+        f"Net: {more} of {n} ({rounding.percent(more, n)}; {rounding.level(net['conf_level'])} CI "
+        f"{ends}; P {rounding.p_value(test['p_value'])}{caution}).{_suvmax(rows, subset)}"
+    )
+
+
+def _suvmax(rows: Rows, subset: str) -> str:
+    row = find(rows, "transition.suvmax_ratio", "suvmax", subset)
+    if row is None or math.isnan(row["conf_low"]):
+        return ""
+    ends = rounding.interval(row["conf_low"], row["conf_high"])
+    return (
+        f" SUVmax was {rounding.number(row['estimate'])} times that of baseline "
+        f"({rounding.level(row['conf_level'])} CI {ends}; P {rounding.p_value(row['p_value'])})."
     )
 
 
 def _noise(rows: Rows, subset: str) -> str:
     """Return what noise and selection alone would give, over all that is assumed of the noise."""
-    swept = {
-        name: [
-            row["estimate"]
-            for row in rows
-            if (row["analysis"], row["outcome"], row["subset"]) == (analysis, outcome, subset)
-            and row["term"].startswith("reliability_")
-            and row["status"] == "ok"
+    chosen = [row for row in rows if row["subset"] == subset]
+    gains, tests, gained = (
+        [
+            row for row in chosen
+            if (row["analysis"], row["outcome"]) == ("bias.no_effect", outcome)
+            and row["term"].startswith("reliability_") and row["status"] == "ok"
+            and row["row_id"].endswith("/mean_gain") == (name == "gain")
         ]
-        for name, analysis, outcome in (
-            ("gain", "bias.regression_to_mean", "krenning"),
-            ("tests", "bias.no_effect", "krenning"),
-            ("gained", "bias.no_effect", "criterion"),
-        )
-    }
-    observed = find(rows, "bias.regression_to_mean", "krenning", subset, "observed")
-    if observed is None or not all(swept.values()):
-        return ""
-    assumed = sorted(
-        row["term"].rpartition("_")[2] for row in rows
-        if row["analysis"] == "bias.no_effect" and row["subset"] == subset
+        for name, outcome in (("gain", "krenning"), ("test", "krenning"), ("gained", "criterion"))
     )  # fmt: skip
-    reliability = " to ".join(dict.fromkeys((assumed[0], assumed[-1])))
-    shares = _range(swept["tests"], lambda value: f"{rounding.fixed(100 * value, 0)}%")
-    gained = _range(swept["gained"], lambda value: rounding.fixed(value, 0))
-    gains = _range(swept["gain"], lambda value: rounding.fixed(value, 2))
+    mean = find(chosen, "bias.regression_to_mean", "krenning", subset, "observed")
+    met = find(chosen, "bias.no_effect", "criterion", subset, "observed")
+    if mean is None or met is None:
+        return ""
+    if not gains:
+        reason = next((row["reason"] for row in chosen if row["analysis"] == "bias.no_effect"
+                       and row["term"].startswith("reliability_")), "")  # fmt: skip
+        return f"What noise and the choice of patients alone would give cannot be said: {reason}."
+    values = [row["term"].rpartition("_")[2] for row in gains]
+    reliability = " to ".join(dict.fromkeys((min(values, key=float), max(values, key=float))))
+    highest = max(row["conf_high"] for row in gained)
+    verdict = (
+        "which noise alone may give"
+        if met["estimate"] <= highest
+        else "more than noise alone gives in 95% of such studies"
+    )
+    parts = [
+        f"a mean gain of {_range(gains, _two_places)} steps (95% of such studies: "
+        f"{_span(gains, _two_places)}; observed: {_two_places(mean['estimate'])})",
+        f"{_range(gained, _whole)} patients who gain the criterion ({_span(gained, _whole)}; "
+        f"here {_whole(met['estimate'])} by their own scores, {verdict})",
+    ]
+    if tests:
+        parts.append(f"P ≤ .05 in {_range(tests, _percent)} of such studies")
+    assumed = gains[0]["reason"].partition("; ")[2]
+    joined = ", and " if assumed.startswith("assumes") else ", "
     return (
-        "Had the treatment done nothing, noise and the choice of patients alone would be expected "
-        f"to give a mean gain of {gains} steps, where {rounding.fixed(observed['estimate'], 2)} "
-        f"was observed; {shares} of such studies would show P ≤ .05, and in a study of this size "
-        f"{gained} would gain the criterion (if a score repeats itself with a reliability of "
-        f"{reliability}, which is not known)."
+        "Had the treatment done nothing, noise and the choice of patients alone would give "
+        f"{_listed(parts)}. This holds if a score repeats itself with a reliability of "
+        f"{reliability}, which is not known{joined}{assumed}."
     )
 
 
-def _range(values: Sequence[float], printed: Callable[[float], str]) -> str:
-    ends = dict.fromkeys((printed(min(values)), printed(max(values))))
-    return " to ".join(ends)
+def _two_places(value: float) -> str:
+    return rounding.fixed(value, 2)
+
+
+def _whole(value: float) -> str:
+    return rounding.fixed(value, 0)
+
+
+def _percent(value: float) -> str:
+    return f"{rounding.fixed(100 * value, 0)}%"
+
+
+def _range(rows: Rows, printed: Callable[[float], str]) -> str:
+    values = [row["estimate"] for row in rows]
+    return " to ".join(dict.fromkeys((printed(min(values)), printed(max(values)))))
+
+
+def _span(rows: Rows, printed: Callable[[float], str]) -> str:
+    low, high = min(row["conf_low"] for row in rows), max(row["conf_high"] for row in rows)
+    return f"{printed(low)} to {printed(high)}"
 
 
 def _scored(rows: Rows, subset: str) -> int:
@@ -285,6 +322,11 @@ def _mib1(rows: Rows, subset: str) -> str:
             "Whether a higher MIB1 index goes with a higher score at follow-up cannot be answered "
             "from these data; why stands under the questions without an answer."
         )
+    if row["status"] == "unstable":
+        return (
+            "Whether MIB1 index goes with the score at follow-up cannot be told from so few "
+            "patients; what the model gives stands in the table of models."
+        )
     low, high = row["conf_low"], row["conf_high"]
     known = low > 1 or high < 1
     way = "higher" if row["estimate"] > 1 else "lower"
@@ -293,15 +335,11 @@ def _mib1(rows: Rows, subset: str) -> str:
         if known
         else "It stays open whether MIB1 index goes with the score at follow-up"
     )
-    level, caution = rounding.level(row["conf_level"]), ""
-    if row["status"] == "unstable":
-        caution = " This rests on too few patients to be firm."
-    elif row["role"] == "exploratory":
-        caution = " This is exploratory."
+    caution = " This is exploratory." if row["role"] == "exploratory" else ""
     return (
         f"{found}: for each doubling of MIB1 index the odds of a higher score were "
         f"{rounding.number(row['estimate'])} times as large "
-        f"({level} CI {rounding.interval(low, high)}).{caution}"
+        f"({rounding.level(row['conf_level'])} CI {rounding.interval(low, high)}).{caution}"
     )
 
 
@@ -520,7 +558,8 @@ def unanswered(statistics: pd.DataFrame) -> list[tuple[str, list[str]]]:
     """Return every question without an answer, in words, grouped by the reason why."""
     groups: dict[str, list[str]] = {}
     for row in records(statistics):
-        if row["status"] == "not_estimable":
+        # That nothing explains the gain is an answer.
+        if row["status"] == "not_estimable" and row["term"] != "tipping":
             questions = groups.setdefault(reason_words(row["reason"]), [])
             if (question := _question(row)) not in questions:
                 questions.append(question)
@@ -538,8 +577,8 @@ def _question(row: Mapping[str, Any]) -> str:
         words = MODEL_WORDS.get(analysis, analysis_words(analysis))
         detail = TERM_WORDS.get(term, term)
     elif analysis in PREDICTOR_WORDS:
-        words = f"Uptake gain{' (SUVmax)' if row['outcome'] == 'suvmax' else ''} with"
-        detail = PREDICTOR_WORDS[analysis]
+        words = _ASSOCIATION_WORDS[analysis]
+        detail = "SUVmax" if row["outcome"] == "suvmax" else ""
     elif analysis in NOISE_WORDS:
         # Every value of a sweep is refused for the same reason, and is one question.
         words, detail = NOISE_WORDS[analysis], OCCASION_WORDS.get(term, "")
@@ -560,7 +599,8 @@ def methods(statistics: pd.DataFrame) -> list[tuple[str, str]]:
         if not names:
             continue
         key = (row["analysis"], row["term"])
-        words = MODEL_WORDS.get(row["analysis"]) or (
+        named = MODEL_WORDS | NOISE_WORDS | _ASSOCIATION_WORDS
+        words = named.get(row["analysis"]) or (
             "Direction of change" if row["analysis"] == "transition.proportion"
             else CHANGE_WORDS.get(key, analysis_words(row["analysis"]))
         )  # fmt: skip

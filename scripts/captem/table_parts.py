@@ -26,6 +26,9 @@ DATA_NOTES = {
 }
 SINGLE_ARM = "A single arm does not show a drug effect."
 CYCLES = "association only: cycles are counted after baseline and responders are given more"
+READER_ROWS = ("sensitivity.fixed_reference", "sensitivity.reader_error")
+# Rows beside the reported one that the tables leave to `statistics.csv`.
+LEFT_OUT = ("asymptotic", "scored", "exact", "tango")
 STATUS_WORDS = {"unstable": "unstable", "not_estimable": "not estimable"}
 
 NOISE_WORDS = {
@@ -220,14 +223,8 @@ def key(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def reported(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out the further intervals of a proportion; `statistics.csv` keeps them."""
-    seen: set[tuple[str, str, str, str]] = set()
-    kept = []
-    for row in rows:
-        if row["estimand"] != "proportion" or key(row) not in seen:
-            kept.append(row)
-        seen.add(key(row))
-    return kept
+    """Leave out the other methods for an estimate (`LEFT_OUT`); `statistics.csv` keeps them."""
+    return [row for row in rows if row["row_id"].rpartition("/")[2] not in LEFT_OUT]
 
 
 def level(rows: Iterable[dict[str, Any]]) -> str:

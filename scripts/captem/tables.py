@@ -196,7 +196,9 @@ def transitions(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         "SSTR criterion met speaks of uptake alone; it is necessary for PRRT and not sufficient.",
         "Lesions of one patient are not independent, so their shares have no interval here."
         if any(row["outcome"].startswith("lesion_") for row in rows) else "",
-        "CI, confidence interval. All tests are two-sided.",
+        "CI, confidence interval. All tests are two-sided. Other methods for the same question "
+        "(exact beside mid-P, Tango beside Newcombe, chi-square beside exact) are in "
+        "statistics.csv.",
         "Over all completions: the interval allows for whatever the scores given as an interval "
         "may be; the share counts what is certain."
         if any("completions" in str(row["interval_method"]) for row in rows) else "",

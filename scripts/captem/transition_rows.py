@@ -104,14 +104,15 @@ def table_tests(pre: np.ndarray, post: np.ndarray, seed: int = 1) -> list[Result
     certain = np.zeros((5, 5), dtype=np.int64)
     np.add.at(certain, (pre[settled, 0].astype(int), post[settled, 0].astype(int)), 1)
     left_open = np.hstack([pre, post])[~settled].astype(np.int64)
+    way = paired.directions(pre, post)
     symmetry, margins = "transition.symmetry", "transition.marginal_homogeneity"
     asked = (
-        (symmetry, "", "P of each change being as likely as its reverse", square.bowker),
-        (symmetry, "asymptotic", "P of each change being as likely as its reverse",
+        (symmetry, "", "test of each change being as likely as its reverse", square.bowker),
+        (symmetry, "asymptotic", "test of each change being as likely as its reverse",
          square.bowker_asymptotic),
-        (margins, "", "P of the same distribution at both scans", square.stuart_maxwell),
-        (margins, "scored", "P of the same mean score at both scans", square.scored),
-        (margins, "scored_exact", "P of the same mean score at both scans", square.scored_exact),
+        (margins, "", "test of the same distribution at both scans", square.stuart_maxwell),
+        (margins, "scored", "test of the same mean score at both scans", square.scored),
+        (margins, "scored_exact", "test of the same mean score at both scans", square.scored_exact),
     )  # fmt: skip
     found = []
     for analysis, variant, estimand, test in asked:
@@ -119,7 +120,7 @@ def table_tests(pre: np.ndarray, post: np.ndarray, seed: int = 1) -> list[Result
         if refusal := limits.too_few_pairs(n):
             found.append(blank.refused(refusal))
             continue
-        found.append(_table_test(blank, test, certain, left_open, seed))
+        found.append(_table_test(blank, test, certain, left_open, way, seed))
     return found
 
 
@@ -128,17 +129,18 @@ def _table_test(
     test: Callable[..., square.SquareTest],
     certain: np.ndarray,
     left_open: np.ndarray,
+    way: paired.Directions,
     seed: int,
 ) -> Result:
     told = square.bowker(certain, seed=seed) if test is square.bowker else test(certain)
-    changed = int(certain.sum() - np.trace(certain))
+    changed = way.up + way.down
     low, high, method = told.p_value, told.p_value, told.method
     numbers: dict[str, Any] = {"statistic": told.statistic, "df": told.df}
     if len(left_open):
         low, high, method = square.completed(test, certain, left_open)
         numbers = {}
     exact = "exact" in method or "Monte Carlo" in method
-    caution = limits.few_differences(changed, len(left_open), "changed")
+    caution = limits.few_differences(changed, way.undetermined, "changed")
     if not caution and not exact:
         caution = limits.few_for_chi_square(changed)
     reason = caution

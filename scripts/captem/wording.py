@@ -32,7 +32,7 @@ OCCASION_WORDS = {
     "follow_up": "follow-up",
     "own_reference": "liver and spleen of each scan",
     "baseline_reference": "liver and spleen of baseline at both scans",
-    "explained": "risen with the organs of its own scan only",
+    "explained": "rises that are none with the organs of baseline",
 }
 SUBSET_WORDS = {ALL: "all patients", CONFIRMATORY: "confirmatory sources"}
 
