@@ -10,6 +10,7 @@ from captem.signed_rank import conditional_test, groups
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats import inter_rater
 from studies import from_text, shipped
 
 RELIABILITIES = st.floats(0, 0.95)
@@ -124,7 +125,7 @@ def test_no_effect_against_patients_who_are_screened_chosen_and_read_again(entry
     )
     share = rejected / studies
     error = np.sqrt(share * (1 - share) * (1 / studies + 1 / bias.STUDIES))
-    tests, means, newly = found[1:]
+    tests, *_, means, newly = found[1:]
     assert abs(tests.estimate - share) < 4 * error + 0.05
     assert means.estimate == pytest.approx(np.mean(met), abs=0.05)
     ends = np.quantile(met, [0.025, 0.975])
@@ -135,7 +136,9 @@ def test_no_effect_against_patients_who_are_screened_chosen_and_read_again(entry
 def test_a_score_that_was_never_screened_is_refused():
     chosen = study([0, 1], [1, 1], bias.shares_of([0, 5, 5, 5, 5]))
     swept = bias.no_effect(chosen, [0.8], 3, 1)[1:]
-    for result in bias.regression_to_mean(chosen, [0.8]) + swept:
+    observed, *expected = bias.regression_to_mean(chosen, [0.8])
+    assert (observed.term, observed.status, observed.estimate) == ("observed", "ok", 0.5)
+    for result in expected + swept:
         assert result.status == "not_estimable" and "noise: screened" in result.reason
 
 
@@ -223,8 +226,8 @@ def test_the_screened_patients_of_the_config_are_used(tmp_path):
 @pytest.mark.parametrize(("n", "status"), [(5, "not_estimable"), (6, "ok")])
 def test_a_share_of_small_p_is_refused_where_no_p_can_be_small(n, status):
     chosen = study([1] * n, [2] * n)
-    shares = [result for result in bias.no_effect(chosen, [0.8], 3, 1)
-              if result.estimand.startswith("share")]  # fmt: skip
+    found = bias.no_effect(chosen, [0.8], 3, 1)
+    shares = [result for result in found if result.estimand.startswith("share of studies")]
     assert [result.status for result in shares] == [status]
     rows = reader_error.rows(chosen.before, chosen.after, [0.1], 1, "all", str)
     assert (rows[0]["status"], rows[1]["status"]) == (status, "ok")
@@ -236,3 +239,50 @@ def test_who_gained_the_criterion_is_counted_by_the_patients_own_scores():
     first = bias.no_effect(chosen, [0.8], 3, 1)[0]
     assert (first.term, first.estimate) == ("observed", 2)
     assert "in 1 more the scores leave it open" in first.reason
+
+
+def test_the_tipping_value_where_the_gain_does_not_fall_throughout():
+    """More of the screened are at the ends of the scale: noise takes these patients there."""
+    before = np.repeat([1, 2, 3, 4], [90, 20, 10, 40])
+    chosen = study(before, before + np.r_[np.ones(6, dtype=int), np.zeros(154, dtype=int)])
+    assert bias.expected_gain(chosen, 0.0) < 0.0375 < bias.expected_gain(chosen, 0.6)
+    tip = bias.tipping(chosen, 0.0375)
+    assert tip is not None and tip > 0.6
+    assert bias.expected_gain(chosen, tip) == pytest.approx(0.0375, abs=1e-9)
+
+
+def test_a_fall_after_high_scores_is_explained_as_a_rise_after_low_ones():
+    before = np.repeat([4, 3, 4], [4, 6, 6])
+    after = np.repeat([3, 3, 4], [4, 6, 6])
+    tip = bias.tipping(study(before, after), -0.25)
+    turned = bias.tipping(study(4 - before, 4 - after), 0.25)
+    assert tip is not None and tip == pytest.approx(turned, abs=1e-9)
+    assert bias.tipping(study(before, before), 0.0) is None
+
+
+def test_two_readings_agree_as_their_table_says():
+    found = {result.variant: result.estimate
+             for result in bias.no_effect(study([0, 1, 2, 1, 1, 2], [1] * 6), [0.8], 3, 1)
+             if result.term == "reliability_0.8" and result.outcome == "krenning"}  # fmt: skip
+    random = np.random.default_rng(2)
+    true = random.normal(size=200_000) * np.sqrt(0.8)
+    cuts = stats.norm.ppf([0.2, 0.4, 0.6, 0.8])
+    one, two = (
+        np.searchsorted(cuts, true + random.normal(size=len(true)) * np.sqrt(0.2)) for _ in range(2)
+    )
+    counts = np.zeros((5, 5))
+    np.add.at(counts, (one, two), 1)
+    assert found["same_score"] == pytest.approx((one == two).mean(), abs=0.005)
+    expected = inter_rater.cohens_kappa(counts, wt="linear").kappa
+    assert found["kappa"] == pytest.approx(expected, abs=0.005)
+
+
+def test_interval_scores_make_simulated_shares_unstable():
+    """The simulation draws points; the test of the study takes the largest P over completions."""
+    before = np.array([[0.0, 1.0]] + [[1.0, 1.0]] * 9)
+    chosen = bias.Study(before, points([2] * 10))
+    share = next(result for result in bias.no_effect(chosen, [0.8], 3, 1)
+                 if result.estimand.startswith("share of studies"))  # fmt: skip
+    assert share.status == "unstable" and "1 patient has an interval score" in share.reason
+    row = reader_error.rows(before, points([2] * 10), [0.1], 1, "all", str)[0]
+    assert row["status"] == "unstable"

@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_answer_is_the_examples():
     quoted = " ".join(re.findall(r"^> ?(.*)$", README, re.MULTILINE))
     said = answer(shipped("config").statistics)
-    criterion = next(text for text in said if text.startswith("Of 42 who"))
+    criterion = next(text for text in said if text.startswith("Of all 42 who"))
     assert quoted.startswith(f"{said[0]} {criterion}")
     assert "Synthetic data" in quoted
 

@@ -79,7 +79,7 @@ def _numbers_of(frame: pd.DataFrame) -> set[str]:
             value = row["estimate"]
             shown = [value, row["conf_low"], row["conf_high"]]
             found |= {rounding.fixed(abs(v), places) for v in shown if pd.notna(v)
-                      for places in (0, 2) if math.isfinite(v)}  # fmt: skip
+                      for places in (0, 1, 2) if math.isfinite(v)}  # fmt: skip
             found.add(rounding.number(value))
             if row["analysis"] == "transition.net_improvement":
                 more = round(value * n)
@@ -109,14 +109,18 @@ def test_the_answer_of_the_example(synthetic: Study) -> None:
         "baseline (95% CI 1.46 to 1.91; P < .001)."
     )
     assert said[3] == (
-        "Of 42 who did not meet the SSTR criterion before, 12 met it after "
+        "Of all 42 who did not meet the SSTR criterion before, 12 met it after "
         "(29%; 95% CI 17% to 46%); in 1 the scores leave it open, and the interval allows for it."
     )
     # What may be claimed comes before what is exploratory.
     assert "planned ahead" in said[1] and "22" in said[1]
     # Beside the primary result: what would have come without any effect.
-    assert said[2].startswith("Had the treatment done nothing, noise and the choice of patients")
-    assert "0.08 to 0.32 steps (95% of such studies: -0.27 to 0.82; observed: 0.66)" in said[2]
+    assert said[2].startswith(
+        "Had the treatment done nothing in the patients of these sources, noise"
+    )
+    assert (
+        "0.08 to 0.32 steps (95% of such studies: -0.27 to 0.82; observed: 0.64 to 0.68)" in said[2]
+    )
     assert "here 4 by their own scores, which noise alone may give" in said[2]
     assert "assumes that the patients screened had each score equally often" in said[2]
 

@@ -119,12 +119,13 @@ def test_every_simulated_number_of_the_noise_table_is_a_row(synthetic: Study) ->
     settings = [row for row in shown if row.cells[0].startswith("reliability 0")]
     assert len(settings) == 2 * 5
     for row in settings:
-        rows = frame[frame["term"].eq(row.cells[0].replace(" ", "_"))]
+        rows = frame[frame["term"].eq("_".join(row.cells[0].split()[:2]))]
         values = rows[["estimate", "conf_low", "conf_high"]].to_numpy().ravel()
         known = {rounding.fixed(v, 2) for v in values} | {rounding.fixed(v, 1) for v in values}
         known |= {rounding.measure(v, 2) for v in values} | {rounding.measure(v, 1) for v in values}
         known |= {rounding.fixed(100 * v, 1) for v in values}
-        for cell in row.cells[1:]:
+        known |= {rounding.fixed(100 * v, 0) for v in values} | {row.cells[0].split()[1]}
+        for cell in row.cells:
             assert set(re.findall(r"-?[\d.]+", cell)) <= known, cell
     observed = next(row for row in shown if row.cells[0] == "observed")
     assert observed.cells[1:] == ("0.70 (0.63 to 0.78)", rounding.EMPTY, "13")

@@ -413,7 +413,13 @@ def test_an_organ_that_changed_explains_a_rise_of_the_derived_score(tmp_path):
     own = stat.loc["sensitivity.fixed_reference/krenning/all/own_reference"]
     fixed = stat.loc["sensitivity.fixed_reference/krenning/all/baseline_reference"]
     assert (own["estimate"], fixed["estimate"]) == (1.0, 0.5)
-    assert stat.loc["sensitivity.fixed_reference/krenning/all/explained", "n_events"] == 1
+    # With the organs of baseline the first is 0 to 2 at both scans: not known to be gone.
+    explained = stat.loc["sensitivity.fixed_reference/krenning/all/explained"]
+    assert (explained["n_events"], explained["n_patients"]) == (0, 2)
+    assert explained["conf_high"] == pytest.approx(proportions.wilson(1, 2)[1])
+    finer = from_text(tmp_path, table, surrogate={"very_low_below": 0.5}).statistics
+    finer = finer.set_index("row_id").loc["sensitivity.fixed_reference/krenning/all/explained"]
+    assert finer["n_events"] == 1
 
 
 def test_the_flow_counts_who_is_in_each_row():

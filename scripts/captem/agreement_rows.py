@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from captem import agreement, limits, paired, shares, statistics, surrogate
+from captem import agreement, limits, paired, shares, surrogate
 from captem.result import Result
 
 TIMES = {"pre": "baseline", "post": "follow_up"}
@@ -69,7 +69,7 @@ def _readers(
     told = agreement.weighted_kappa(points[:, 0], points[:, 2], weights=weights)
     if np.isnan(told.estimate):
         return blank.refused("both readers gave every scan the same score, so kappa is not defined")
-    caution = limits.few_for_kappa(n, bool(np.isnan(told.conf_low)))
+    caution = limits.few_for_kappa(n, told.estimate, not np.isnan(told.conf_low))
     left_out = limits.left_out_of_kappa(intervals)
     result = replace(
         blank, estimate=told.estimate, status="unstable" if caution else "ok",
@@ -99,19 +99,11 @@ def _fixed_reference(
         if not len(ends):
             result = result.refused("no patient has SUVmax of tumour and liver at both scans")
         found.append(result.row(subset, role, analysis=analysis, term=term))
-    up = int(told.counts.loc["own", "up"])
-    found.append(
-        statistics.row(
-            analysis, "krenning", subset, "proportion", term="explained", role=role,
-            **_explained(told.explained, up),
-        )
+    rises = gains[:, 0] > 0
+    gone, may_be_gone = rises & (gains[:, 3] <= 0), rises & (gains[:, 2] <= 0)
+    up = int(rises.sum())
+    found += shares.rows(
+        analysis, "krenning", subset, (int(gone.sum()), up), (int(may_be_gone.sum()), up),
+        term="explained", role=role,
     )  # fmt: skip
     return found
-
-
-def _explained(explained: int, up: int) -> dict[str, Any]:
-    if not up:
-        return {"n_patients": 0} | statistics.not_estimable(
-            "no surrogate score rose with the organs of its own scan"
-        )
-    return {"estimate": explained / up, "n_patients": up, "n_events": explained}

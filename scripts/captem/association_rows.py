@@ -75,9 +75,13 @@ def _answered(
     if refusal := limits.too_few_for_association(n, varies[0], varies[1] or varies[2]):
         return blank.refused(refusal)
     told = coefficient(x, low, None if (low == high).all() else high, seed=seed)
-    caution = limits.few_for_association(n)
     least = told.smallest_p
-    reason = caution or ("" if np.isnan(least) else f"smallest P possible: {least:.2g}")
+    caution = limits.few_for_association(n, least)
+    said = "" if np.isnan(least) else f"smallest P possible: {least:.2g}"
+    if "permutation" in told.method:
+        error = np.sqrt(told.p_value * (1 - told.p_value) / association.DRAWS)
+        said = f"P by permutations drawn at random; its standard error is {error:.1g}"
+    reason = caution or said
     return replace(
         blank, estimate=told.estimate, p_value=told.p_value, p_low=told.p_low, p_high=told.p_high,
         p_method=told.method, smallest_p=None if np.isnan(least) else least,

@@ -19,6 +19,7 @@ scores alone not telling what the patients who were not chosen are like.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,7 @@ STUDIES = 2000
 EQUAL_SHARES = (0.2,) * 5
 _GRID = np.linspace(-8.5, 8.5, 1701)
 _HALVINGS = 60
+_REACHED = np.linspace(0, 0.99, 100)
 _PERCENTILES = "2.5th and 97.5th percentile of simulated studies"
 
 
@@ -99,20 +101,32 @@ def _chances(study: Study, reliability: float) -> list[tuple[int, np.ndarray]]:
 
 
 def tipping(study: Study, gain: float) -> float | None:
-    """Return the reliability at which noise and selection alone give `gain`; None if none does.
+    """Return the highest reliability at which noise and selection alone give `gain`, or None.
 
-    The expected gain falls as the reliability rises, to none where readings repeat themselves.
+    The gain that they give need not fall with the reliability throughout, so the whole range up to
+    0.99 is gone through.
     """
-    low, high = 0.0, 1.0
-    if gain <= 0 or expected_gain(study, 0.0) < gain:
+    if gain == 0:
         return None
+    way = math.copysign(1.0, gain)
+
+    def short(reliability: float) -> float:
+        return way * (gain - expected_gain(study, reliability))
+
+    reaches = [place for place, value in enumerate(_REACHED) if short(value) <= 0]
+    if not reaches:
+        return None
+    last = reaches[-1]
+    if last == len(_REACHED) - 1:
+        return float(_REACHED[last])
+    low, high = _REACHED[last], _REACHED[last + 1]
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if expected_gain(study, min(middle, 1 - 1e-9)) > gain:
+        if short(middle) <= 0:
             low = middle
         else:
             high = middle
-    return (low + high) / 2
+    return float((low + high) / 2)
 
 
 def regression_to_mean(study: Study, reliabilities: Sequence[float]) -> list[Result]:
@@ -128,8 +142,8 @@ def regression_to_mean(study: Study, reliabilities: Sequence[float]) -> list[Res
         blank, term="tipping", unit="reliability",
         estimand="reliability at which noise and selection alone give the observed gain",
     )  # fmt: skip
-    swept = [replace(blank, term=f"reliability_{value:g}") for value in reliabilities]
-    if refusal := _refusal(study):
+    swept = [replace(blank, term=f"reliability_{value:.12g}") for value in reliabilities]
+    if refusal := limits.too_few_pairs(len(study.before)):
         return [result.refused(refusal) for result in (observed, *swept, tip)]
     low, high = study.gains
     assumed = _assumed(study)
@@ -137,6 +151,8 @@ def regression_to_mean(study: Study, reliabilities: Sequence[float]) -> list[Res
     if low != high:
         found += [replace(observed, variant="low", estimate=low),
                   replace(observed, variant="high", estimate=high)]  # fmt: skip
+    if refusal := _refusal(study):
+        return found + [result.refused(refusal) for result in (*swept, tip)]
     found += [
         replace(result, estimate=expected_gain(study, value), reason=assumed)
         for result, value in zip(swept, reliabilities, strict=True)
@@ -155,12 +171,14 @@ def regression_to_mean(study: Study, reliabilities: Sequence[float]) -> list[Res
 
 
 def _never(study: Study, gain: float) -> str:
-    if gain <= 0:
-        return "the mean gain is not above zero, so there is nothing to explain"
-    most = expected_gain(study, 0.0)
+    if gain == 0:
+        return "the mean gain is zero, so there is nothing to explain"
+    given = [expected_gain(study, value) for value in _REACHED]
+    most = max(given) if gain > 0 else min(given)
     return (
-        f"noise and selection alone do not on average give a mean gain of {gain:.2g} steps: even "
-        f"readings that do not repeat themselves at all give {most:.2g}"
+        f"noise and selection alone do not on average give a mean gain of {gain:.2g} steps, "
+        f"whatever the reliability; {'at most' if gain > 0 else 'at least'} {most:.2g}; "
+        f"{_assumed(study)}"
     )
 
 
@@ -181,12 +199,13 @@ def no_effect(
         unit="steps",
     )  # fmt: skip
     gained = replace(
-        blank, estimand="patients who gain the criterion without any effect",
+        blank, estimand="patients who gain the criterion by their own scores, without any effect",
         outcome="criterion", unit="patients",
     )  # fmt: skip
     found = [_gained(study, threshold, replace(gained, term="observed"))]
+    intervals = int((study.before[:, 0] != study.before[:, 1]).sum())
     for place, value in enumerate(reliabilities):
-        asked = [replace(part, term=f"reliability_{value:g}") for part in (tests, gains, gained)]
+        asked = [replace(part, term=f"reliability_{value:.12g}") for part in (tests, gains, gained)]
         if refusal := _refusal(study):
             found += [result.refused(refusal) for result in asked]
             continue
@@ -195,7 +214,9 @@ def no_effect(
         if refusal := limits.no_small_p(n):
             found.append(asked[0].refused(refusal))
         else:
-            found.append(drawn.rejections(asked[0], drawn.p_values(simulated), "studies", assumed))
+            p = drawn.p_values(simulated)
+            found.append(drawn.rejections(asked[0], p, "studies", assumed, intervals))
+        found += _agreement(blank, value, study)
         meets = threshold <= drawn.SCORES
         newly = simulated[:, ~meets][:, :, meets].sum(axis=(1, 2))
         means = drawn.gain_counts(simulated) @ np.arange(-4, 5) / n
@@ -206,13 +227,28 @@ def no_effect(
     return found
 
 
+def _agreement(blank: Result, reliability: float, study: Study) -> list[Result]:
+    """Return how often two readings at this reliability give one score, and their linear kappa."""
+    joint = two_readings(reliability, study.shares)
+    apart = np.abs(np.subtract.outer(drawn.SCORES, drawn.SCORES))
+    by_chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    asked = replace(blank, term=f"reliability_{reliability:.12g}", reason=_assumed(study))
+    return [
+        replace(asked, variant="same_score", estimate=float(np.trace(joint)),
+                estimand="share of scans of the screened read twice with the same score"),
+        replace(asked, variant="kappa", estimand="linear weighted kappa of two readings",
+                estimate=float(1 - (joint * apart).sum() / (by_chance * apart).sum())),
+    ]  # fmt: skip
+
+
 def _gained(study: Study, threshold: float, question: Result) -> Result:
     if refusal := limits.too_few_pairs(len(study.before)):
         return question.refused(refusal)
     told = paired.directions_of_criterion(study.before, study.after, threshold)
     left_open = told.may_rise + told.may_either
     return replace(
-        question, estimate=float(told.up), estimand="patients who gained the criterion",
+        question, estimate=float(told.up),
+        estimand="patients who gained the criterion by their own scores",
         reason=f"in {left_open} more the scores leave it open" if left_open else "",
     )  # fmt: skip
 

@@ -42,10 +42,21 @@ def reachable(
             return None
         added = np.zeros((len(ways), found.shape[1]), dtype=np.int64)
         added[:, list(places)] = ways
-        found = np.unique((found[:, None, :] + added).reshape(-1, found.shape[1]), axis=0)
+        found = _distinct((found[:, None, :] + added).reshape(-1, found.shape[1]))
         if len(found) > limit:
             return None
     return found
+
+
+def _distinct(rows: np.ndarray) -> np.ndarray:
+    """Return the distinct rows of counts with one sum, in order; as one number each if they fit."""
+    base = int(rows[0].sum()) + 1 if len(rows) else 1
+    if base ** (rows.shape[1] - 1) >= 2**62:
+        return np.unique(rows, axis=0)
+    # With one sum for all, the last count follows from the others.
+    powers = base ** np.arange(rows.shape[1] - 2, -1, -1, dtype=np.int64)
+    _, first = np.unique(rows[:, :-1] @ powers, return_index=True)
+    return rows[first]
 
 
 def _spread(patients: int, places: int, limit: int) -> np.ndarray | None:

@@ -64,7 +64,8 @@ def _gained(pre: pd.Series, post: pd.Series, subset: str, role: str) -> list[dic
     joined = int((maybe & post.ne("no")).sum())
     largest = (gained + still_open + joined, n + joined)
     unknown = still_open + int(maybe.sum())
-    return _with_open("criterion.gained", subset, (gained, n), largest, unknown, role, smallest)
+    counts = (gained, n), largest, unknown
+    return _with_open("criterion.gained", subset, *counts, role, smallest, n + int(maybe.sum()))
 
 
 def _with_open(
@@ -75,10 +76,11 @@ def _with_open(
     still_open: int,
     role: str = "descriptive",
     smallest: tuple[int, int] | None = None,
+    among: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a proportion of the criterion, and how many patients the scores leave open."""
+    """Return a proportion of the criterion, and in how many of `among` the scores leave it open."""
     found = shares.rows(analysis, "criterion", subset, least, most, role=role, smallest=smallest)
-    n = max(least[1], smallest[1] if smallest else 0, most[1])
+    n = least[1] if among is None else among
     values: dict[str, Any] = {"n_patients": n, "n_events": still_open}
     values |= {"estimate": still_open / n} if n else statistics.not_estimable("no patient")
     found.append(

@@ -50,7 +50,7 @@ def net_improvements(drawn: np.ndarray) -> np.ndarray:
     return (counts[:, 5:].sum(axis=1) - counts[:, :4].sum(axis=1)) / counts.sum(axis=1)
 
 
-def rejections(question: Result, p: np.ndarray, what: str, said: str) -> Result:
+def rejections(question: Result, p: np.ndarray, what: str, said: str, intervals: int = 0) -> Result:
     """Return in which share of the drawn studies P <= .05, with the interval of that share.
 
     Parameters
@@ -58,10 +58,19 @@ def rejections(question: Result, p: np.ndarray, what: str, said: str) -> Result:
     question : the result without its numbers.
     p : (studies,) as `p_values` returns them.
     what : what was drawn, for the name of the method; `said` : what it rests on.
+    intervals : patients of the study whose scores are intervals, which are drawn as points.
     """
+    status = "ok"
+    if intervals:
+        status = "unstable"
+        said = (
+            f"{intervals} {'patient has' if intervals == 1 else 'patients have'} an interval score "
+            "that is drawn as a point here; the test of the study takes the largest P over all "
+            f"that the intervals allow, and rejects less often; {said}"
+        )
     rejected = int((p <= ALPHA).sum())
     low, high = proportions.wilson(rejected, len(p), LEVEL)
     return replace(
         question, estimate=rejected / len(p), conf_low=low, conf_high=high, conf_level=LEVEL,
-        interval_method=f"Wilson, of simulated {what}", reason=said,
+        interval_method=f"Wilson, of simulated {what}", status=status, reason=said,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from captem import table_parts as parts
 from captem.origin import RECORDED
 from captem.wording import OCCASION_WORDS, PREDICTOR_WORDS
 
-_SETTING_WORDS = {"observed": "observed", "tipping": "reliability that would give all of it"}
+_SETTING_WORDS = {"observed": "observed", "tipping": "what would give all of the observed gain"}
 _P_RANGE = ("estimate", "conf_low", "conf_high")
 
 
@@ -66,7 +66,17 @@ def noise(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
     for subset in parts.in_order(row["subset"] for row in rows):
         group = [row for row in rows if row["subset"] == subset]
         words = parts.subset_words(subset)
-        lines.append(parts.Row((words[:1].upper() + words[1:], "", "", ""), heading=True))
+        # The assumption goes with the numbers, also where a table is read as CSV.
+        assumed = "".join(
+            footnotes.mark(f"the table {text}")
+            for text in parts.in_order(
+                row["reason"] for row in group
+                if row["status"] == "ok" and row["term"].startswith("reliability_")
+                and row["analysis"] == "bias.regression_to_mean"
+            )
+        )  # fmt: skip
+        heading = f"{words[:1].upper()}{words[1:]}{assumed}"
+        lines.append(parts.Row((heading, "", "", ""), heading=True))
         # The same refusal for every assumption would be the same line many times.
         if all(row["status"] == "not_estimable" for row in group):
             cells = (f"any{parts.mark(group[0], footnotes)}", *(rounding.EMPTY,) * 3)
@@ -82,15 +92,12 @@ def noise(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
                 if row["term"] == term and row["analysis"] == "bias.regression_to_mean"
             ]  # fmt: skip
             lines.append(_assumption(term, means, chosen, footnotes))
-    said = parts.in_order(
-        row["reason"] for row in rows
-        if row["status"] == "ok" and row["analysis"] == "bias.regression_to_mean" and row["reason"]
-    )  # fmt: skip
     notes = [
         "Without any effect the follow-up scores are second readings of unchanged tumours, with "
-        "the baseline scores of this study. Reliability: correlation of two such readings. It is "
-        "not known for the Krenning score, so it is swept; none of its values is claimed.",
-        *(f"The table {text}." for text in said),
+        "the baseline scores of this study. Reliability: correlation of two such readings before "
+        "they are cut into scores; beside it how often two readings of a screened patient then "
+        "give the same score, and the linear kappa. It is not known for the Krenning score, so it "
+        "is swept; none of its values is claimed.",
         "In brackets: where 95% of the simulated studies lie; of a share, its 95% CI; of what was "
         "observed, what interval scores leave open.",
         *footnotes.notes(),
@@ -109,7 +116,15 @@ def _assumption(
 ) -> parts.Row:
     """Return the line of one assumption, of what was observed, or of the tipping value."""
     name, _, value = term.rpartition("_")
-    words = f"reliability {value}" if name == "reliability" else _SETTING_WORDS.get(term, term)
+    words = _SETTING_WORDS.get(term, term)
+    if name == "reliability":
+        same, kappa = (chosen.get(("krenning", variant)) for variant in ("same_score", "kappa"))
+        words = f"reliability {value}"
+        if same and kappa:
+            words += (
+                f" (same score {rounding.fixed(100 * same['estimate'], 0)}%, "
+                f"kappa {rounding.fixed(kappa['estimate'], 2)})"
+            )
     spread = chosen.get(("krenning", "mean_gain"))
     gain = _observed(means, footnotes) if spread is None else _simulated(spread, 2)
     gained = chosen.get(("criterion", ""))
@@ -135,6 +150,8 @@ def _observed(means: list[dict[str, Any]], footnotes: parts.Footnotes) -> str:
         return rounding.EMPTY
     if row["status"] == "not_estimable":
         return f"none{footnotes.mark(row['reason'])}"
+    if row["term"] == "tipping":
+        return f"reliability {rounding.fixed(row['estimate'], 2)}"
     text = rounding.fixed(row["estimate"], 2)
     ends = sorted(found[name]["estimate"] for name in ("low", "high") if name in found)
     if len(ends) < 2:
@@ -161,7 +178,8 @@ def _simulated_share(row: dict[str, Any] | None, footnotes: parts.Footnotes) -> 
     if row["status"] == "not_estimable":
         return f"{rounding.EMPTY}{footnotes.mark(row['reason'])}"
     ends = rounding.percent_interval(row["conf_low"], row["conf_high"], 100)
-    return f"{rounding.fixed(100 * row['estimate'], 1)}% ({ends})"
+    mark = parts.mark(row, footnotes)
+    return f"{rounding.fixed(100 * row['estimate'], 1)}% ({ends}){mark}"
 
 
 def agreement(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:

@@ -307,8 +307,9 @@ def win_odds(pre: Values, post: Values, level: float = LEVEL) -> Result:
 
     ends = [None if end is None else odds(end) for end in (net.conf_low, net.conf_high)]
     status, reason = net.status, net.reason
-    if status == "ok" and math.isinf(odds(net.estimate)):
-        status, reason = "unstable", "no patient stayed or fell, so the odds have no upper end"
+    if math.isinf(odds(net.estimate)):
+        endless = "no patient stayed or fell, so the odds have no upper end"
+        status, reason = "unstable", "; ".join(filter(None, (reason, endless)))
     return Result(
         told.analysis, told.estimand, estimate=odds(net.estimate), conf_low=ends[0],
         conf_high=ends[1], conf_level=net.conf_level, interval_method=net.interval_method,
@@ -358,6 +359,9 @@ def suvmax_ratio(pre: Values, post: Values, level: float = LEVEL) -> Result:
     else:
         told = {"conf_low": float(2.0**centre.low), "conf_high": float(2.0**centre.high),
                 "conf_level": level, "interval_method": f"Hodges-Lehmann, {word}"}  # fmt: skip
+        caution = caution or limits.tied_interval(
+            centre.low == centre.high, test.p_value <= 1 - level, centre.low <= 0 <= centre.high
+        )
     result = _tested(
         blank, test.p_value, test.p_value, changed, caution,
         f"Wilcoxon-Pratt, {'exact' if test.exact else 'normal approximation'}",
@@ -521,10 +525,11 @@ def _estimated(
     method: str,
     way: Directions,
 ) -> Result:
+    caution = limits.few_for_interval(blank.n_patients or 0)
     return replace(
         blank, estimate=estimate, conf_low=ends[0], conf_high=ends[1], conf_level=level,
         interval_method=f"{method}, over all completions" if way.undetermined else method,
-        n_events=way.up + way.down,
+        n_events=way.up + way.down, status="unstable" if caution else "ok", reason=caution,
     )  # fmt: skip
 
 

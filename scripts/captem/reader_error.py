@@ -71,6 +71,7 @@ def rows(
     improvement with their 2.5th and 97.5th percentile.
     """
     n = len(before)
+    intervals = int(((before[:, 0] != before[:, 1]) | (after[:, 0] != after[:, 1])).sum())
     asked = (
         ("", "share of repeated readings with P <= .05"),
         ("p", "P of the primary test, median of repeated readings"),
@@ -92,7 +93,7 @@ def rows(
         if refusal := limits.no_small_p(n):
             found.append(blank[0].refused(refusal))
         else:
-            found.append(drawn.rejections(blank[0], p, "readings", said))
+            found.append(drawn.rejections(blank[0], p, "readings", said, intervals))
         for result, values in zip(blank[1:], (p, drawn.net_improvements(tables)), strict=True):
             ends = np.quantile(values, [0.025, 0.5, 0.975])
             found.append(replace(

@@ -40,7 +40,8 @@ def rows(
     found = []
     for variant, name, interval in _METHODS:
         values: dict[str, Any] = {"n_patients": n, "n_events": count}
-        if refusal := limits.no_interval(n):
+        among = max(n, smallest[1], most[1]) if n else 0
+        if refusal := limits.no_interval(among):
             # One patient is described, and nothing is inferred from the description.
             described = n > 0 and not variant
             status = "unstable" if described else "not_estimable"
@@ -54,6 +55,8 @@ def rows(
                 "conf_level": LEVEL,
                 "interval_method": name if certain else f"{name}, over all completions",
             }
+            if caution := limits.few_for_interval(n):
+                values |= {"status": "unstable", "reason": caution}
         found.append(
             statistics.row(
                 analysis, outcome, subset, "proportion", term=term, variant=variant, role=role,

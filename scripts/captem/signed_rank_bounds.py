@@ -1,8 +1,9 @@
 """The signed-rank test where gains are intervals: the range of P over all completions.
 
 P depends on the gains only through how many patients have each, so the distinct counts that a
-completion can give are gone through one by one, each with its exact P (`captem.completions`). Where
-they are too many, bounds take their place.
+completion can give are gone through, each with its exact P (`captem.completions`); of more than
+2,000 only those whose normal P lies near an end of the range. Beyond 60,000, bounds take their
+place.
 
 The bounds. With Pratt ranks the difference N of the two rank sums is the sum of sign(d_i + d_j)
 over all pairs i <= j, so N never falls when a gain rises: it lies between N of all gains at their
@@ -32,6 +33,11 @@ from captem import signed_rank as ranked
 
 # Below this the exact tail is thinner than the normal one.
 _FAR = 1e-3
+# Sets of counts that are listed; how many of them are tried at either end; and by which factor the
+# exact P of any may differ from its normal one where P is not tiny, with room to spare.
+_MOST_TABLES = 60_000
+_LOOKED_AT = 200
+_APART = 3.0
 EXACT, NORMAL, BOUNDS = "exact", "normal approximation", "bounds over completions"
 
 
@@ -46,12 +52,44 @@ def over_completions(gains: np.ndarray) -> tuple[float, float, str]:
     (0.125, 0.25, 'exact')
     """
     tables = _tables(gains)
-    if tables is None:
-        low, high = bounds(gains)
-        return low, high, BOUNDS
-    tests = [ranked.conditional_test(*ranked.groups_of_gains(table)) for table in tables]
+    ends = None if tables is None else _ends(tables)
+    return (*bounds(gains), BOUNDS) if ends is None else ends
+
+
+def _ends(tables: np.ndarray) -> tuple[float, float, str] | None:
+    """Return the range of P over tables of counts, or None where too many are near its upper end.
+
+    Of many tables only those can hold the largest P whose normal P comes near it: the two differ by
+    less than `_APART` there. The smallest P is looked for among those with the smallest normal P.
+    """
+    if len(tables) <= completions.LIMIT:
+        chosen = tables
+    else:
+        rough = _normal(tables)
+        order = np.argsort(-rough, kind="stable")
+        top = max(_p(tables[place]).p_value for place in order[:_LOOKED_AT])
+        near = int((rough >= top / _APART).sum())
+        if near > completions.LIMIT:
+            return None
+        chosen = tables[np.union1d(order[: max(near, _LOOKED_AT)], order[-_LOOKED_AT:])]
+    tests = [_p(table) for table in chosen]
     found = [test.p_value for test in tests]
     return min(found), max(found), EXACT if all(test.exact for test in tests) else NORMAL
+
+
+def _p(table: np.ndarray) -> ranked.SignedRank:
+    return ranked.conditional_test(*ranked.groups_of_gains(table))
+
+
+def _normal(tables: np.ndarray) -> np.ndarray:
+    """Return the P of each table by the normal distribution."""
+    middle = tables.shape[1] // 2
+    rises, falls = tables[:, middle + 1 :], tables[:, middle - 1 :: -1]
+    sizes = rises + falls
+    ranks = 2 * (tables[:, [middle]] + np.cumsum(sizes, axis=1)) - sizes + 1
+    distance = np.abs((ranks * (rises - falls)).sum(axis=1))
+    variance = (sizes * ranks.astype(float) ** 2).sum(axis=1)
+    return 2 * ndtr(-distance / np.sqrt(np.maximum(variance, 1)))
 
 
 def _tables(gains: np.ndarray) -> np.ndarray | None:
@@ -59,7 +97,9 @@ def _tables(gains: np.ndarray) -> np.ndarray | None:
     settled = gains[:, 0] == gains[:, 1]
     certain = np.bincount(gains[settled, 0] + reach, minlength=2 * reach + 1)
     left_open = [tuple(range(low + reach, high + reach + 1)) for low, high in gains[~settled]]
-    return completions.reachable(certain, left_open) if len(left_open) <= 1000 else None
+    if len(left_open) > 1000 or reach == 0:
+        return None if reach else certain[None, :]
+    return completions.reachable(certain, left_open, _MOST_TABLES)
 
 
 def bounds(gains: np.ndarray) -> tuple[float, float]:

@@ -100,6 +100,19 @@ def bowker(counts: Any, *, seed: int = 1) -> SquareTest:
     return SquareTest(statistic, int(df), p_value, _SIMULATED_BOWKER, error)
 
 
+def smallest_bowker_p(counts: Any) -> float:
+    """Return the smallest exact P of Bowker's test, given how many changed between each pair.
+
+    All changes of every pair go one way; which way does not matter for the statistic.
+
+    >>> smallest_bowker_p([[0, 3, 1], [0, 0, 0], [0, 0, 0]])
+    0.25
+    """
+    table = _table(counts)
+    pairs = (table + table.T)[np.triu_indices(len(table), 1)]
+    return float(np.prod(2.0 ** (1 - pairs[pairs > 0])))
+
+
 def bowker_asymptotic(counts: Any) -> SquareTest:
     """Bowker's test of symmetry by chi-square with one df for each pair that has patients.
 

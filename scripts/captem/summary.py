@@ -139,15 +139,10 @@ def answer(statistics: pd.DataFrame) -> list[str]:
     if not included:
         return ["No patient is recorded yet, so there is nothing to report."]
     if not scored:
-        other = find(rows, "model.suvmax", "suvmax", ALL, "log2_mib1")
         return [
             f"Of {_patients(included)}, none has a Krenning score at both scans: how the score "
             "changed cannot be said.",
-            *(
-                ["SUVmax was given at both scans; what it shows stands in the table of models."]
-                if _count(other, "n_patients")
-                else []
-            ),
+            *([suvmax] if (suvmax := _suvmax(rows, ALL).strip()) else []),
         ]
     if scored == 1:
         return [*_one_patient(rows, included),
@@ -155,7 +150,7 @@ def answer(statistics: pd.DataFrame) -> list[str]:
     said = [
         f"Of {_patients(included)}, {scored} were scanned again and scored at both scans. "
         f"{_begun(_directions(rows, ALL))} {_balance(rows, ALL)}",
-        _criterion(rows, ALL),
+        _criterion(rows, ALL, "all " if _scored(rows, CONFIRMATORY) else ""),
         _mib1(rows, ALL),
     ]
     planned = _scored(rows, CONFIRMATORY)
@@ -190,8 +185,17 @@ def _balance(rows: Rows, subset: str) -> str:
     caution = f"; {test['reason']}" if test["status"] != "ok" else ""
     return (
         f"Net: {more} of {n} ({rounding.percent(more, n)}; {rounding.level(net['conf_level'])} CI "
-        f"{ends}; P {rounding.p_value(test['p_value'])}{caution}).{_suvmax(rows, subset)}"
+        f"{ends}; {_p_of(test)}{caution}).{_suvmax(rows, subset)}"
     )
+
+
+def _p_of(row: Mapping[str, Any]) -> str:
+    """Print P, and that it is the largest where interval scores leave it open."""
+    text = rounding.p_value(row["p_value"])
+    if rounding.p_value(row["p_low"]) == text:
+        return f"P {text}"
+    bound = "at most" if "bounds" in row["p_method"] else "the largest"
+    return f"P {text}, {bound} that interval scores leave open"
 
 
 def _suvmax(rows: Rows, subset: str) -> str:
@@ -210,13 +214,14 @@ def _noise(rows: Rows, subset: str) -> str:
     chosen = [row for row in rows if row["subset"] == subset]
     gains, tests, gained = (
         [
-            row for row in chosen
-            if (row["analysis"], row["outcome"]) == ("bias.no_effect", outcome)
-            and row["term"].startswith("reliability_") and row["status"] == "ok"
-            and row["row_id"].endswith("/mean_gain") == (name == "gain")
+            row
+            for row in chosen
+            if row["row_id"].startswith(f"bias.no_effect/{outcome}/{subset}/reliability_")
+            and row["row_id"].partition("/reliability_")[2].partition("/")[2] == variant
+            and row["status"] != "not_estimable"
         ]
-        for name, outcome in (("gain", "krenning"), ("test", "krenning"), ("gained", "criterion"))
-    )  # fmt: skip
+        for outcome, variant in (("krenning", "mean_gain"), ("krenning", ""), ("criterion", ""))
+    )
     mean = find(chosen, "bias.regression_to_mean", "krenning", subset, "observed")
     met = find(chosen, "bias.no_effect", "criterion", subset, "observed")
     if mean is None or met is None:
@@ -235,23 +240,40 @@ def _noise(rows: Rows, subset: str) -> str:
     )
     parts = [
         f"a mean gain of {_range(gains, _two_places)} steps (95% of such studies: "
-        f"{_span(gains, _two_places)}; observed: {_two_places(mean['estimate'])})",
-        f"{_range(gained, _whole)} patients who gain the criterion ({_span(gained, _whole)}; "
+        f"{_span(gains, _two_places)}; observed: {_observed_gain(chosen)})",
+        f"{_range(gained, _one_place)} patients who gain the criterion ({_span(gained, _whole)}; "
         f"here {_whole(met['estimate'])} by their own scores, {verdict})",
     ]
     if tests:
         parts.append(f"P ≤ .05 in {_range(tests, _percent)} of such studies")
-    assumed = gains[0]["reason"].partition("; ")[2]
+    assumed = gains[0]["reason"].rpartition("; ")[2]
     joined = ", and " if assumed.startswith("assumes") else ", "
+    whom = " in the patients of these sources" if subset == CONFIRMATORY else ""
     return (
-        "Had the treatment done nothing, noise and the choice of patients alone would give "
+        f"Had the treatment done nothing{whom}, noise and the choice of patients alone would give "
         f"{_listed(parts)}. This holds if a score repeats itself with a reliability of "
         f"{reliability}, which is not known{joined}{assumed}."
     )
 
 
+def _observed_gain(rows: Rows) -> str:
+    """Print the mean gain of the study, as a range where interval scores leave it open."""
+    found = {
+        row["row_id"].rpartition("/")[2]: row["estimate"]
+        for row in rows
+        if row["analysis"] == "bias.regression_to_mean" and row["term"] == "observed"
+    }
+    if "low" in found:
+        return f"{_two_places(found['low'])} to {_two_places(found['high'])}"
+    return _two_places(found["observed"])
+
+
 def _two_places(value: float) -> str:
     return rounding.fixed(value, 2)
+
+
+def _one_place(value: float) -> str:
+    return rounding.fixed(value, 1)
 
 
 def _whole(value: float) -> str:
@@ -294,7 +316,7 @@ def _directions(rows: Rows, subset: str) -> str:
     return f"{_listed(parts)}."
 
 
-def _criterion(rows: Rows, subset: str) -> str:
+def _criterion(rows: Rows, subset: str, whose: str = "") -> str:
     row = find(rows, "criterion.gained", "criterion", subset)
     n = _count(row, "n_patients")
     if row is None or not n:
@@ -308,7 +330,7 @@ def _criterion(rows: Rows, subset: str) -> str:
         else ""
     )
     return (
-        f"Of {n} who did not meet the SSTR criterion before, "
+        f"Of {whose}{n} who did not meet the SSTR criterion before, "
         f"{_count(row, 'n_events')} met it after ({_with_interval(row)}){left}."
     )
 
@@ -401,7 +423,12 @@ def _too_few(rows: Rows) -> list[Caveat]:
         text = f"With so few ({scored} scored twice) a real change cannot be told from chance."
         return [Caveat("Very few patients", text, scored)]
     changed = _count(row, "n_events")
-    text = f"Uptake changed in {changed} of {_patients(scored)}: a test on so few says little."
+    open_scores = _count(find(rows, "transition.proportion", "krenning", ALL, "undetermined"),
+                         "n_events")  # fmt: skip
+    text = f"Uptake changed in {changed} of {_patients(scored)}"
+    if open_scores:
+        text += f" for certain, and in {open_scores} the scores leave it open"
+    text += ": a test on so few says little."
     return [Caveat("Few changes", text, scored)]
 
 

@@ -285,9 +285,10 @@ def p_value(row: dict[str, Any], footnotes: Footnotes) -> str:
     low, high = rounding.p_cell(row["p_low"]), rounding.p_cell(row["p_high"])
     if low == high or rounding.EMPTY in (low, high):
         return text
-    return text + footnotes.mark(
-        f"interval scores leave P open from {low} to {high}; the largest is shown"
-    )
+    said = f"interval scores leave P open from {low} to {high}; the largest is shown"
+    if "bounds" in row["p_method"]:
+        said = f"interval scores leave P open between {low} and {high}, bounds that may be wide"
+    return text + footnotes.mark(said)
 
 
 def methods(row: dict[str, Any]) -> str:

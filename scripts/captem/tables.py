@@ -219,6 +219,8 @@ def _nothing_open(row: dict[str, Any]) -> bool:
 
 def _change(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     words = parts.CHANGE_WORDS.get((row["analysis"], row["term"]))
+    if row["row_id"].endswith("/scored_exact"):
+        words = "Is the mean score the same at both scans?"
     if words is None:
         words = ": ".join(filter(None, (parts.analysis_words(row["analysis"]), row["term"])))
     cells = (

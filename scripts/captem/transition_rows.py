@@ -140,12 +140,15 @@ def _table_test(
         low, high, method = square.completed(test, certain, left_open)
         numbers = {}
     exact = "exact" in method or "Monte Carlo" in method
-    caution = limits.few_differences(changed, way.undetermined, "changed")
-    if not caution and not exact:
-        caution = limits.few_for_chi_square(changed)
-    reason = caution
-    if told.error and method == told.method:
-        reason = caution or f"P by drawing tables at random; its standard error is {told.error:.2g}"
+    if exact:
+        caution = limits.few_differences(changed, way.undetermined, "changed")
+        if blank.analysis == "transition.symmetry" and not len(left_open) and not caution:
+            caution = limits.small_p_out_of_reach(square.smallest_bowker_p(certain))
+    else:
+        caution = limits.few_for_chi_square(changed, way.undetermined)
+    drawn = told.error and method == told.method
+    error = f"P by drawing tables at random; its standard error is {told.error:.2g}"
+    reason = "; ".join(filter(None, (caution, error if drawn else "")))
     return replace(
         blank, p_value=high, p_low=low, p_high=high, p_method=method, n_events=changed,
         status="unstable" if caution else "ok", reason=reason, **numbers,
