@@ -393,8 +393,14 @@ def test_codes_and_names_that_look_like_numbers_stay_text(tmp_path):
 
 def test_numbers_and_text_of_the_tables_are_those_of_the_schemas():
     counts = {"gain_low", "gain_high", "criterion_pre_low", "criterion_pre_high",
-              "criterion_post_low", "criterion_post_high", "score_pre", "n", "rows"}  # fmt: skip
-    measures = {"suvmax_ratio", *"01234", *(f"split_{step}" for step in range(5))}
+              "criterion_post_low", "criterion_post_high", "score_pre", "n", "rows", "n_matched",
+              "n_resolved", "n_new", "n_not_assessable"}  # fmt: skip
+    measures = {
+        "suvmax_ratio",
+        *surrogate.RATIOS,
+        *"01234",
+        *(f"split_{step}" for step in range(5)),
+    }
     for schema_ in (PATIENTS, LESIONS, STATISTICS):
         for name, column in schema_.columns.items():
             kind = str(column.dtype)

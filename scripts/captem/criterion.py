@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from captem.lesions import NUMBER, matched, patient_values
+from captem.lesions import NUMBER, matched, values_by_rule
 
 SCORES = ("krenning_pre_low", "krenning_pre_high", "krenning_post_low", "krenning_post_high")
 
@@ -74,8 +74,8 @@ def by_rule(
     with_lesions = np.zeros(len(own), dtype=bool)
     with_lesions[compared[NUMBER]] = True
     found = {}
-    for rule in rules:
-        ranked = patient_values(compared, SCORES, rule, NUMBER).astype(float)
+    for rule, values in values_by_rule(compared, SCORES, rules, NUMBER).items():
+        ranked = values.astype(float)
         used = own.to_numpy(copy=True)
         # Where the rule picks none of the matched lesions the criterion stays open, whatever the
         # sheet.

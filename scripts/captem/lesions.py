@@ -22,7 +22,7 @@ most lesions; Sharma & Basu 2020: a score above 2), hence a setting.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -77,25 +77,45 @@ def patient_values(
     frame indexed by the column `by` with the columns `ends`; a patient without a lesion that counts
     (or, under `index`, without exactly one index lesion) has no row.
     """
-    if rule not in RULES:
-        raise ValueError(f"unknown rule {rule!r}: one of {', '.join(RULES)}")
-    if rule == "index":
-        marked = (
-            lesions[lesions["index_lesion"].eq("yes")] if "index_lesion" in lesions else lesions[:0]
-        )
-        alone = ~marked[by].duplicated(keep=False)
-        return marked[alone].set_index(by)[list(ends)]
-    lesions = lesions[lesions[by].notna()]
-    codes, patients = pd.factorize(lesions[by])
-    values = {end: _ranked(lesions[end], codes, rule) for end in ends}
-    return pd.DataFrame(values, index=pd.Index(patients, name=by))
+    return values_by_rule(lesions, ends, (rule,), by)[rule]
 
 
-def _ranked(values: pd.Series, codes: np.ndarray, rule: str) -> Any:
-    """Return the value of the wanted rank of each patient; `codes` number the patients from 0."""
-    falling = -values.to_numpy(dtype=float)
-    order = np.lexsort((falling, codes))
+def values_by_rule(
+    lesions: pd.DataFrame, ends: tuple[str, ...], rules: Sequence[str], by: str = "patient_id"
+) -> dict[str, pd.DataFrame]:
+    """Return what `patient_values` does under each of several rules; lesions are sorted but once.
+
+    Raises
+    ------
+    ValueError
+        If there is no such rule.
+    """
+    found = {}
+    known = lesions[lesions[by].notna()]
+    codes, patients = pd.factorize(known[by])
     sizes = np.bincount(codes)
     starts = np.cumsum(sizes) - sizes
-    wanted = {"highest": 0 * sizes, "lowest": sizes - 1, "all": sizes - 1, "most": sizes // 2}
-    return values.iloc[order[starts + wanted[rule]]].array
+    order = {
+        end: np.lexsort((-known[end].to_numpy(dtype=float, na_value=np.nan), codes))
+        for end in (ends if set(rules) - {"index"} else ())
+    }
+    ranks = {"highest": 0 * sizes, "lowest": sizes - 1, "all": sizes - 1, "most": sizes // 2}
+    for rule in rules:
+        if rule not in RULES:
+            raise ValueError(f"unknown rule {rule!r}: one of {', '.join(RULES)}")
+        if rule == "index":
+            found[rule] = _of_index_lesion(lesions, ends, by)
+            continue
+        chosen = {
+            end: known[end].iloc[order[end][starts + ranks[rule]]].array for end in ends
+        }  # fmt: skip
+        found[rule] = pd.DataFrame(chosen, index=pd.Index(patients, name=by))
+    return found
+
+
+def _of_index_lesion(lesions: pd.DataFrame, ends: tuple[str, ...], by: str) -> pd.DataFrame:
+    marked = (
+        lesions[lesions["index_lesion"].eq("yes")] if "index_lesion" in lesions else lesions[:0]
+    )
+    alone = ~marked[by].duplicated(keep=False)
+    return marked[alone].set_index(by)[list(ends)]

@@ -99,14 +99,20 @@ def _counted(codes: pd.Series, lesions: pd.DataFrame) -> dict[str, pd.Series]:
     """
     status = lesions.get("lesion_status_post", pd.Series(None, index=lesions.index, dtype=object))
     chosen = {
-        "n_lesions": lesions["patient_id"],
-        "n_matched": matched(lesions, _ENDS)["patient_id"],
-        **{f"n_{state}": lesions.loc[status.eq(state), "patient_id"] for state in _STATES[1:]},
+        "n_lesions": pd.Series(True, index=lesions.index),
+        "n_matched": lesions.index.isin(matched(lesions, _ENDS).index),
+        **{f"n_{state}": status.eq(state) for state in _STATES[1:]},
     }
-    return {
-        name: codes.map(rows.value_counts()).fillna(0).astype("Int64")
-        for name, rows in chosen.items()
-    }
+    places = pd.Index(codes, dtype=object).get_indexer(
+        pd.Index(lesions["patient_id"], dtype=object)
+    )
+    whose = pd.Series(places, index=lesions.index)
+    found = {}
+    for name, rows in chosen.items():
+        own = whose[rows]
+        counts = np.bincount(own[own >= 0], minlength=len(codes))
+        found[name] = pd.Series(counts, index=codes.index).astype("Int64")
+    return found
 
 
 def _score_ranges(codes: pd.Series, lesions: pd.DataFrame) -> dict[str, pd.Series]:
