@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from captem import cohort, columns, describe, lesions, problems
+from captem import cohort, columns, describe, lesions, problems, surrogate
 from captem.config import resolve
 from captem.schemas import LESIONS, PATIENTS, PROBLEMS, STATISTICS, dictionary, fields
 from hypothesis import HealthCheck, given, settings
