@@ -175,6 +175,32 @@ def test_exact_p_of_every_table_of_three_with_up_to_four_patients():
             assert square.scored_exact(table).p_value == by_hand[1]
 
 
+def pairs_of_up_to(patients, largest=None):
+    """Yield every way that so many changes can be spread over pairs, as (one way, the other)."""
+    yield []
+    for size in range(1, min(patients, largest or patients) + 1):
+        for other in range(size // 2 + 1):
+            for rest in pairs_of_up_to(patients - size, size):
+                yield [(size - other, other), *rest]
+
+
+def test_exact_bowker_of_every_table_of_five_with_up_to_eight_changes():
+    """Which pair of scores a change is between, and its direction, do not matter to the test.
+
+    So these tables stand for all: one for each way to spread the changes over the ten pairs.
+    """
+    rows, columns = np.triu_indices(5, 1)
+    seen = {tuple(sorted(pairs)) for pairs in pairs_of_up_to(8)}
+    # The coefficients of the product over sizes m of (1 - x^m)^-(m // 2 + 1), up to x^8.
+    assert len(seen) == 1 + 1 + 3 + 5 + 11 + 18 + 35 + 57 + 102
+    for pairs in seen:
+        table = np.zeros((5, 5), dtype=int)
+        for place, (there, back) in enumerate(pairs):
+            table[rows[place], columns[place]], table[columns[place], rows[place]] = there, back
+        expected = share_of_flips(table, symmetry_statistic)
+        assert square.bowker(table).p_value == pytest.approx(expected, rel=1e-12, abs=0), pairs
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=8))
 def test_exact_p_of_eight_patients_is_the_share_of_all_flips(cells):
