@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 PACKAGE = "captem"
@@ -18,7 +18,7 @@ def module_files(script: str, read: Callable[[str], str | None]) -> list[str]:
     Imports inside functions count as well; an import by a computed name is not seen.
     """
     found: set[str] = set()
-    waiting = [script]
+    seen, waiting = {script}, [script]
     while waiting:
         path = waiting.pop()
         text = read(path)
@@ -26,23 +26,33 @@ def module_files(script: str, read: Callable[[str], str | None]) -> list[str]:
             continue
         if path != script:
             found.add(path)
-        for name in _imported(text):
-            for candidate in _candidates(name):
-                if candidate not in found:
-                    waiting.append(candidate)
+        new = {file for name in _imported(text) for file in _candidates(name)} - seen
+        seen |= new
+        waiting += new
     return sorted(found)
 
 
 @cache
 def _imported(text: str) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in _statements(ast.parse(text)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return frozenset(name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement; an expression holds no import, and most of a file is expressions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, part, ())
+            waiting += inner if isinstance(inner, list) else ()
 
 
 def _candidates(name: str) -> list[str]:

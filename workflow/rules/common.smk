@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -106,12 +107,17 @@ TABLES = (
 )
 
 
+@cache
+def code_file(path):
+    """Return where a file under scripts/ is; asked once a start, as each rule asks for the same."""
+    return workflow.source_path(f"../../scripts/{path}")
+
+
+@cache
 def read_source(path):
     """Return the text of a file under scripts/, or None where there is none."""
     try:
-        return Path(workflow.source_path(f"../../scripts/{path}")).read_text(
-            encoding="utf-8"
-        )
+        return Path(code_file(path)).read_text(encoding="utf-8")
     except (OSError, WorkflowError):
         return None
 
@@ -150,12 +156,12 @@ def needs(script):
     """Return what a script's result depends on beside its data: its modules, and the versions."""
     modules = module_files(script, read_source)
     CODE.update({script, *modules})
-    return [workflow.source_path(f"../../scripts/{path}") for path in modules] + [LOCK]
+    return [code_file(path) for path in modules] + [LOCK]
 
 
 def all_code():
     """Return the scripts and modules of all rules that were defined so far."""
-    return [workflow.source_path(f"../../scripts/{path}") for path in sorted(CODE)]
+    return [code_file(path) for path in sorted(CODE)]
 
 
 # For the front page of report.html, which is rendered from `config`.
