@@ -79,10 +79,12 @@ def answers(patients: pd.DataFrame, criteria: tuple[Criterion, ...] = CRITERIA) 
 
 def reasons(answered: pd.DataFrame, analysis: str) -> pd.Series:
     """Return why each patient is left out of `analysis`, the first reason that holds, or ``""``."""
-    reason = pd.Series("", index=answered.index, dtype=object)
-    for criterion in NEEDS[analysis]:
-        reason = reason.mask(reason.eq("") & ~answered[criterion.name], criterion.otherwise)
-    return reason
+    needs = NEEDS[analysis]
+    # The place of the first condition that fails; behind the last, where all are met.
+    met = np.column_stack([answered[item.name].to_numpy(bool) for item in needs])
+    first = np.where(met.all(axis=1), len(needs), met.argmin(axis=1))
+    words = np.array([*(item.otherwise for item in needs), ""], dtype=object)
+    return pd.Series(words[first], index=answered.index, dtype=object)
 
 
 def left_out(patients: pd.DataFrame, analysis: str) -> pd.Series:

@@ -101,7 +101,8 @@ def count(
     for number, said in words.items():
         rows.append(line("follow_up_pet", said, followed.eq(number)))
     for analysis, needs in eligibility.NEEDS.items():
-        reason = eligibility.reasons(included, analysis)
+        # Coded, since many patients have one of few reasons.
+        reason = eligibility.reasons(included, analysis).astype("category")
         for said in [*(item.otherwise for item in needs), ""]:
             rows.append(line(analysis, said or "analysed", reason.eq(said)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
