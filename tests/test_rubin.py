@@ -118,12 +118,13 @@ def test_df_stay_below_those_of_complete_data_and_the_interval_agrees_with_p(row
 
 
 def test_a_failed_fit_is_not_passed_over():
-    estimates = [[1.0, 2.0], [1.1, np.nan], [0.9, 2.2]]
-    pooled = rubin.pool(estimates, [[1.0, np.inf], [1.0, np.nan], [1.0, 1.0]], 20)
-    assert pooled.failed.tolist() == [0, 2]
+    estimates = [[1.0, 2.0, 3.0], [1.1, np.nan, 3.1], [0.9, 2.2, 2.8]]
+    variances = [[1.0, 1.0, np.inf], [1.0, np.nan, 1.0], [1.0, 1.0, 1.0]]
+    pooled = rubin.pool(estimates, variances, 20)
+    assert pooled.failed.tolist() == [0, 1, 1]
     assert np.isfinite([pooled.estimate[0], pooled.p_value[0]]).all()
     for part in ("estimate", "total", "df", "p_value", "conf_low", "fmi"):
-        assert np.isnan(getattr(pooled, part)[1])
+        assert np.isnan(getattr(pooled, part)[1:]).all()
 
 
 def test_the_interval_covers_the_mean_of_a_sample_imputed_by_its_own_model():
