@@ -229,7 +229,8 @@ def _occasion(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     n = parts.count(row["n_patients"])
     estimate, interval = parts.value(row, footnotes), parts.interval(row)
     if row["estimand"].startswith("share") and row["status"] != "not_estimable":
-        estimate = f"{rounding.fixed(100 * row['estimate'], 1)}%"
+        share = rounding.fixed(100 * row["estimate"], 1)
+        estimate = f"{share}%{parts.mark(row, footnotes)}"
         interval = rounding.percent_interval(row["conf_low"], row["conf_high"], 100)
     elif row["estimand"].startswith("P of") and row["status"] != "not_estimable":
         estimate, low, high = (rounding.p_cell(row[part]) for part in _P_RANGE)
