@@ -277,8 +277,7 @@ def _matched(
 
     With X = QR, b = R^-1 Q'y and b* = R^-1 (Q'y + s z), z standard normal.
     """
-    centre, scale = x[known].mean(axis=0), x[known].std(axis=0)
-    design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
+    design = np.column_stack([np.ones(len(x)), x - x[known].mean(axis=0)])
     df = len(y) - design.shape[1]
     if df < 1:
         raise ValueError(
