@@ -126,7 +126,7 @@ def test_what_cannot_be_estimated_is_written_and_not_drawn(studies):
     ax = figure("forest", studies[1]).axes[0]
     assert not [line for line in ax.lines if line.get_marker() == "o"]
     said = [text.get_text() for text in ax.texts]
-    assert sum(text.startswith("not estimable") for text in said) == 7
+    assert sum(text.startswith("not estimable") for text in said) == 10
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from captem import limits, models, ordinal
+from captem import bias_reduced, limits, models, ordinal, suvmax_model
 from reference_cases import answer, assert_matches, load
 from studies import from_text, shipped
 
@@ -48,7 +48,7 @@ def test_primary_model_is_the_engine_on_two_terms(cohort60):
     assert row["p_value"] == pytest.approx(ordinal.likelihood_ratio(fit, 1)[1], rel=1e-9)
     low, high = np.exp(ordinal.profile_interval(fit, 1))
     assert (row["conf_low"], row["conf_high"]) == pytest.approx((low, high), rel=1e-9)
-    record = study.models["model.krenning"]["all"]
+    record = study.models["model.krenning"]["all"][ML]
     assert record["flags"]["converged"]
     assert record["coefficients"]["log2_mib1"] == pytest.approx(fit.beta[1])
 
@@ -73,7 +73,7 @@ def test_suvmax_model_against_r():
         "model.suvmax", "suvmax", ("log2_suvmax_pre", "log2_mib1", "captem_cycles"), "secondary"
     )
     columns = x[list(with_cycles.terms)].to_numpy()
-    fitted = models._fit_suvmax(with_cycles, "all", "secondary", patients, columns)
+    fitted = suvmax_model.fit(with_cycles, "all", "secondary", patients, columns)
     expected = answer(meta, "cr2_check_ancova")
     found = fitted.record["coefficients"]
     assert found["log2_suvmax_pre"] == pytest.approx(expected["log2(suvmax_pre)"], rel=1e-8)
@@ -125,8 +125,6 @@ def study_of(folder, rows):
         ([f"{i % 3},2,{5 + i},6" for i in range(20)], "may be the same"),
         ([f"{i % 3},{i % 4},7,6" for i in range(20)], "cannot be told apart"),
         (["1,2,7,6", "2,3,9,4", "0,1,12,5"], "parameters"),
-        ([f"{i % 3},{(i * 7) % 4},{5 + i},6" for i in range(9)], "effective observations"),
-        ([f"{i % 2},{1 + (i > 19)},{5 + i},6" for i in range(40)], "separates the follow-up"),
     ],
 )
 def test_refusals_are_rows_with_their_reason(tmp_path, rows, words):
@@ -137,11 +135,77 @@ def test_refusals_are_rows_with_their_reason(tmp_path, rows, words):
     assert model["estimate"].isna().all()
 
 
-def test_separation_names_the_predictor_and_not_the_others(tmp_path):
+def test_separation_is_named_by_its_cause_and_bounded_on_one_side(tmp_path):
+    """Bias-reduced estimates stay finite and unstable; maximum likelihood gives one bound."""
     rows = [f"{i % 2},{1 + (i > 19)},{5 + i},6" for i in range(40)]
-    found = study_of(tmp_path, rows).statistics
-    reason = found.loc[found["analysis"].eq("model.krenning"), "reason"].iloc[0]
-    assert reason.startswith("log2_mib1 separates")
+    found = study_of(tmp_path, rows).statistics.set_index("row_id")
+    reduced = found.loc["model.krenning/krenning/all/log2_mib1"]
+    assert reduced["reason"].startswith("log2_mib1 separates the follow-up scores")
+    assert reduced["status"] == "unstable" and np.isfinite(reduced["conf_high"])
+    likelihood = found.loc[f"model.krenning/krenning/all/log2_mib1/{ML}"]
+    assert (likelihood["estimate"], likelihood["conf_high"]) == (np.inf, np.inf)
+    assert 1 < likelihood["conf_low"] < np.inf and likelihood["p_value"] < 0.001
+    assert likelihood["status"] == "unstable"
+    other = found.loc[f"model.krenning/krenning/all/krenning_pre/{ML}"]
+    assert other["status"] == "not_estimable" and np.isnan(other["estimate"])
+
+
+def test_complete_separation_of_the_reference_through_the_pipeline(tmp_path):
+    _, frames = load("O04")
+    table = frames["d"].rename(columns={"cycles": "captem_cycles"})
+    found = from_text(tmp_path, table.to_csv(index=False)).statistics.set_index("row_id")
+    reduced = found.loc["model.krenning/krenning/all/log2_mib1"]
+    assert reduced["estimate"] < 1 and reduced["status"] == "unstable"
+    assert "separate" in reduced["reason"] and np.isfinite(reduced["conf_high"])
+
+
+def test_bias_reduced_rows_against_r(cohort60):
+    """The coefficients of the reference, through the pipeline; intervals are Wald's."""
+    meta, _, study = cohort60
+    expected = answer(meta, "br_clm")
+    rows = study.statistics.set_index("row_id")
+    names = {"krenning_pre": "krenning_pre", "log2_mib1": "lmib", "captem_cycles": "cycles"}
+    for term, name in names.items():
+        row = rows.loc[f"model.krenning_cycles/krenning/all/{term}"]
+        beta, error = expected["coef"][name], expected["se"][name]
+        assert np.log(row["estimate"]) == pytest.approx(beta, rel=1e-6)
+        assert np.log(row["conf_low"]) == pytest.approx(beta - 1.959964 * error, abs=1e-6)
+        assert np.log(row["conf_high"]) == pytest.approx(beta + 1.959964 * error, abs=1e-6)
+        assert row["p_method"] == row["interval_method"] == "bias-reduced, Wald"
+
+
+def test_few_effective_observations_refuse_likelihood_and_not_bias_reduction(tmp_path):
+    rows = [f"{i % 3},{(i * 7) % 4},{5 + i},6" for i in range(9)]
+    found = study_of(tmp_path, rows).statistics.set_index("row_id")
+    likelihood = found.loc[f"model.krenning/krenning/all/log2_mib1/{ML}"]
+    assert likelihood["status"] == "not_estimable"
+    assert "effective observations per coefficient; at least 5" in likelihood["reason"]
+    reduced = found.loc["model.krenning/krenning/all/log2_mib1"]
+    assert reduced["status"] == "unstable" and "read as exploratory" in reduced["reason"]
+
+
+def test_one_row_is_primary_and_the_other_method_stands_beside_it():
+    found = shipped("config").statistics.set_index("row_id")
+    row = "model.krenning/krenning/confirmatory/log2_mib1"
+    assert found.loc[row, "role"] == "primary"
+    assert found.loc[f"{row}/{ML}", "role"] == "sensitivity"
+
+
+def test_no_cohort_gives_an_ok_row_with_an_infinite_estimate(tmp_path):
+    random = np.random.default_rng(4)
+    for trial in range(12):
+        n = int(random.integers(5, 40))
+        rows = [
+            f"{random.integers(0, 4)},{random.integers(0, 5)},{random.choice([5, 8, 12, 20, 33])},"
+            f"{random.integers(3, 10)}"
+            for _ in range(n)
+        ]
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        found = study_of(folder, rows).statistics
+        model = found[found["analysis"].str.startswith("model.")]
+        fine = model["status"].eq("ok")
+        assert np.isfinite(model.loc[fine, ["estimate", "conf_low", "conf_high"]]).all(axis=None)
 
 
 def test_few_patients_per_coefficient_are_unstable():
@@ -183,7 +247,9 @@ def test_interval_outcomes_enter_as_intervals(tmp_path):
     found = from_text(tmp_path, table.to_csv(index=False))
     record = found.models["model.krenning"]["all"]
     assert record["interval_outcomes"] == int((low != high).sum()) == 5
-    assert record["coefficients"]["log2_mib1"] == pytest.approx(fit.beta[1], rel=1e-8)
+    assert record[ML]["coefficients"]["log2_mib1"] == pytest.approx(fit.beta[1], rel=1e-8)
+    reduced = bias_reduced.fit(low, high, x)
+    assert record["coefficients"]["log2_mib1"] == pytest.approx(reduced.beta[1], rel=1e-8)
 
 
 def test_scores_that_may_be_any_are_not_observations(tmp_path):

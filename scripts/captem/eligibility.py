@@ -66,6 +66,7 @@ NEEDS: dict[str, tuple[Criterion, ...]] = {
     "model.krenning": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED),
     "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED, _CYCLES),
     "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED),
+    "model.suvmax_cycles": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED, _CYCLES),
 }
 CRITERIA = tuple(dict.fromkeys(criterion for needs in NEEDS.values() for criterion in needs))
 

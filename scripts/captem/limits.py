@@ -10,6 +10,8 @@ from __future__ import annotations
 MIN_PAIRS = 2
 # Effective observations per slope, for maximum likelihood and least squares.
 MIN_PER_SLOPE = 5.0
+# Bias-reduced and penalised fits are made for few patients.
+MIN_REDUCED = 2.0
 STABLE_PER_SLOPE = 15.0
 # A test that cannot fall below this, whatever the outcome, can only be read as exploratory.
 ALPHA = 0.05
@@ -49,19 +51,22 @@ def no_interval(n: int) -> str:
     return "one patient: a description, from which nothing is inferred"
 
 
-def too_few_for_regression(n: int, parameters: int, effective: float, slopes: int) -> str:
+def too_few_for_regression(
+    n: int, parameters: int, effective: float, slopes: int, least: float = MIN_PER_SLOPE
+) -> str:
     """Return why a regression is refused, or empty text.
 
-    `effective` is the effective number of observations, `slopes` the number of coefficients.
+    `effective` is the effective number of observations, `slopes` the number of coefficients, and
+    `least` how many observations each coefficient needs.
     """
     if n <= parameters:
         return (
             f"{n} patients for {parameters} parameters; a model needs more patients than parameters"
         )
-    if effective < MIN_PER_SLOPE * slopes:
+    if effective < least * slopes:
         return (
             f"{_per_slope(effective, slopes)} effective observations per coefficient; "
-            f"at least {MIN_PER_SLOPE:g} are needed"
+            f"at least {least:g} are needed"
         )
     return ""
 

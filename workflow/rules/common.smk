@@ -94,7 +94,12 @@ FIGURES = {
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "forest": "What do the models say?",
 }
-MODELS = ("model.krenning", "model.krenning_cycles", "model.suvmax")
+MODELS = (
+    "model.krenning",
+    "model.krenning_cycles",
+    "model.suvmax",
+    "model.suvmax_cycles",
+)
 CODE = set()  # grows with each rule; what a run's provenance is hashed over
 TABLES = (
     "characteristics",
