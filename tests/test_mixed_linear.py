@@ -277,7 +277,9 @@ def test_variances_that_cannot_be_told_apart_give_no_standard_error(x, groups):
     assert np.isnan(mixed_linear.t_test(fit, 0)).any()
 
 
-@pytest.mark.parametrize("y", [[1, 1, 2, 2, 3, 3], [2, 2, 2, 2, 2, 2], [0.1, 0.1, 0.3, 0.3, 7, 7]])
+@pytest.mark.parametrize(
+    "y", [[1, 1, 2, 2, 3, 3], [0.1] * 6, [0.0] * 6, [0.1, 0.1, 0.3, 0.3, 7, 7]]
+)
 def test_rows_that_do_not_vary_within_groups_are_degenerate(y):
     fit = mixed_linear.fit(y, np.empty((6, 0)), ["a", "a", "b", "b", "c", "c"])
     assert fit.degenerate and not fit.converged
