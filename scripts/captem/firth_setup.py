@@ -1,0 +1,138 @@
+"""The rows and columns of a logistic regression: checks, scales, aliases, separation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from captem import ordinal
+from captem.firth_newton import Booleans, Floats, Model
+from captem.ordinal import Bounds, _checked_predictors, _vertex
+
+# Where a column has less than this share left beside the others, the exact check is asked.
+_NEARLY_ALIASED = 1e-6
+_RECESSION_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """The rows and columns of a fit, and the standardised design that the search works on.
+
+    `kept` holds the positions in the coefficients that are estimated; `x` (n, k - 1) has their
+    columns, and the design is (1, (x - centre) / scale).
+    """
+
+    y: Floats
+    x: Floats
+    weights: Floats
+    kept: tuple[int, ...]
+    columns: int
+    centre: Floats
+    scale: Floats
+
+    @classmethod
+    def of(cls, y: Floats, x: Floats, weights: Floats, kept: tuple[int, ...]) -> Setup:
+        """Take from `x` (n, p) the columns `kept`, which are not aliased."""
+        used = x[:, [position - 1 for position in kept[1:]]]
+        centre = used.mean(axis=0)
+        scale = np.sqrt(((used - centre) ** 2).mean(axis=0))
+        return cls(y, used, weights, kept, x.shape[1] + 1, centre, scale)
+
+    @cached_property
+    def model(self) -> Model:
+        """The search's model; its parameters are `to_scaled` @ coefficients."""
+        return self.model_about(self.centre)
+
+    def model_about(self, centre: Floats) -> Model:
+        """The model in the design (1, (x - centre) / scale)."""
+        scaled = (self.x - centre) / self.scale
+        return Model.of(self.y, np.column_stack([np.ones(len(self.y)), scaled]))
+
+    def to_scaled_about(self, centre: Floats) -> Floats:
+        """The matrix that takes coefficients (k,) to the parameters of `model_about(centre)`."""
+        matrix = np.diag(np.concatenate([[1.0], self.scale]))
+        matrix[0, 1:] = centre
+        return matrix
+
+    @cached_property
+    def to_scaled(self) -> Floats:
+        """The matrix that takes coefficients to the parameters of `model`."""
+        return self.to_scaled_about(self.centre)
+
+    @cached_property
+    def from_scaled(self) -> Floats:
+        """The inverse of `to_scaled`."""
+        matrix = np.diag(np.concatenate([[1.0], 1.0 / self.scale]))
+        matrix[0, 1:] = -self.centre / self.scale
+        return matrix
+
+    @cached_property
+    def penalty(self) -> float:
+        """1/2 log |I| of the coefficients, less that of the standardised design."""
+        return float(np.log(self.scale).sum())
+
+
+def checked(y: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
+    """Return outcomes (n,) and predictors (n, p); ValueError where they are malformed."""
+    try:
+        outcome = np.asarray(y, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError("The outcomes must be 0 or 1.") from None
+    if outcome.ndim != 1:
+        raise ValueError("The outcomes must be one-dimensional.")
+    if not np.isin(outcome, (0.0, 1.0)).all():
+        raise ValueError("The outcomes must be 0 or 1, and not missing.")
+    predictors = _checked_predictors(x)
+    if len(predictors) != len(outcome):
+        raise ValueError("There must be one row of predictors for each outcome.")
+    return outcome, predictors
+
+
+def receding(setup: Setup) -> Booleans:
+    """Return which coefficients (k,) the plain likelihood drives to infinity.
+
+    Along t * d the likelihood never falls iff (2 y_i - 1) z_i'd >= 0 for all i; a coefficient
+    recedes where some such d moves it (Albert & Anderson 1984, Biometrika 71:1-10; Konis 2007).
+    """
+    ends = (2.0 * setup.y - 1.0)[:, None] * setup.model.design
+    bounds: Bounds = [(None, None)] + [(-1.0, 1.0)] * (len(setup.kept) - 1)
+    found = np.zeros(len(setup.kept), dtype=bool)
+    for position, objective in enumerate(setup.from_scaled):
+        size = np.abs(objective).max()
+        for side in (objective / size, -objective / size):
+            found[position] |= side @ _vertex(side, ends, bounds) > _RECESSION_TOLERANCE
+    return found
+
+
+def aliased_many(x: Floats, weights: Floats) -> Booleans:
+    """Return which columns (R, p + 1) are aliased among the rows of positive weight.
+
+    A sweep of the weighted cross-products finds the replicates where a column has little of its
+    own left; `ordinal.aliased` decides on those.
+    """
+    replicates, k = len(weights), x.shape[1] + 1
+    always = ordinal.aliased(x)
+    used = np.delete(x, always, axis=1)
+    centred = used - used.mean(axis=0)
+    design = np.column_stack([np.ones(len(x)), centred / np.abs(centred).max(axis=0, initial=0.0)])
+    size = design.shape[1]
+    products = (design[:, :, None] * design[:, None, :]).reshape(len(x), size * size)
+    rest = (weights @ products).reshape(-1, size, size)
+    whole = np.einsum("rjj->rj", rest).copy()
+    doubtful = np.zeros(replicates, dtype=bool)
+    for j in range(size):
+        pivot = rest[:, j, j]
+        doubtful |= pivot <= _NEARLY_ALIASED * whole[:, j]
+        row = rest[:, j] / np.where(pivot > 0.0, pivot, 1.0)[:, None]
+        rest = rest - rest[:, :, j, None] * row[:, None, :]
+    found = np.zeros((replicates, k), dtype=bool)
+    found[:, [1 + j for j in always]] = True
+    supports, group = np.unique(weights[doubtful] > 0.0, axis=0, return_inverse=True)
+    columns = np.zeros((len(supports), k), dtype=bool)
+    for number, support in enumerate(supports):
+        columns[number, [1 + j for j in ordinal.aliased(x[support])]] = True
+    found[doubtful] = columns[group.ravel()]
+    return found
