@@ -1,0 +1,551 @@
+"""Proportional-odds regression of lesions within patients, with a random patient effect.
+
+    logit P(Y_ij <= k | u_i) = theta_k - x_ij'beta - u_i,    u_i ~ N(0, sigma^2)
+
+A positive coefficient goes with a higher score, and so does a positive u_i; coefficients are
+conditional on the patient, so they lie further from 0 than those of `captem.ordinal`. How the
+integral over u_i is taken is in `captem.mixed_likelihood`; here it is maximised over theta, beta
+and sigma >= 0.
+
+sigma = 0 is the model of `captem.ordinal`. The likelihood depends on sigma^2 alone, so its slope in
+sigma vanishes at 0 whatever the data are, and 0 is compared as a candidate of its own with the best
+sigma > 0. The rest is Newton's method on the observed information.
+
+What may be reported from a fit is decided elsewhere; here only malformed input is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, chdtri
+
+from captem import mixed_likelihood, ordinal
+from captem.mixed_likelihood import Floats, Integers, Panel
+
+# Patients then make up 99.2 % of the latent variance (the logistic has pi^2 / 3); beyond, the
+# quadrature would need more nodes than there are.
+LARGEST_SIGMA = 20.0
+# In the log-likelihood: nodes are added until the rule is as exact as this.
+QUADRATURE_TOLERANCE = 1e-3
+_STARTS = ((0.1, 0.4, 1.0), (2.5, 6.0))
+# (16 sqrt(3) / (15 pi))^2: how a logistic curve flattens when a normal variable is averaged out.
+_FLATTENING = 0.3458
+_GAIN_OF_SIGMA = 1e-8
+_MAX_ITERATIONS = 100
+_LONGEST_STEP = 3.0
+_MAX_DOUBLINGS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class MixedFit:
+    """A cumulative link mixed model at its maximum likelihood.
+
+    `m` thresholds, `p` coefficients, `g` patients. Where `converged` is False, `covariance` is NaN
+    throughout and the estimates are where the search stopped.
+
+    Attributes:
+        thresholds, threshold_labels: theta and its labels, as in `ordinal.OrdinalFit`.
+        beta: coefficients, shape (p,); NaN for aliased columns.
+        sigma: standard deviation of the patient effects; NaN where it is not `identified`.
+        covariance: inverse observed information in (theta, beta, log sigma), shape (m + p + 1,
+            m + p + 1). NaN for aliased columns; at the boundary, and where sigma is not identified,
+            NaN for log sigma, and for the rest that of the model without patient effects.
+        loglik: maximised log-likelihood, by the quadrature that was asked for.
+        converged: the Newton steps vanished at a finite maximum, and, unless Laplace's
+            approximation was asked for, the quadrature is as exact as `QUADRATURE_TOLERANCE`.
+        max_abs_gradient: largest absolute derivative of the log-likelihood in (theta, beta, log
+            sigma), without log sigma at the boundary.
+        condition_number: largest over smallest eigenvalue of the observed information, in the same
+            parameters; `inf` where it is singular or the search did not end at a maximum.
+        iterations: Newton steps taken.
+        categories, collapsed, aliased: as in `ordinal.OrdinalFit`.
+        upward, downward: shape (p,), the coefficient may go to +inf or -inf without loss of
+            likelihood (`ordinal.recession`): separation. It does so for every value of the patient
+            effects, so it is the same in this model as in the one without them.
+        boundary: sigma = 0 is the maximum; the fit is `fixed`.
+        identified: some patient has two outcomes or more that say something. Otherwise sigma would
+            rest on the shape of the logistic curve alone: it is not estimated, and the fit is
+            `fixed`.
+        unbounded: the search was stopped at sigma = `LARGEST_SIGMA` with the likelihood still
+            rising: outcomes agree within patients as far as can be seen. Never `converged`.
+        nodes: of the quadrature that was used.
+        quadrature_error: by how much `loglik` changes with twice the nodes and one more, or, where
+            those are more than 200, with half of them.
+        patients: labels of the groups, in the order in which they appear, length g.
+        modes: most likely u_i given the outcomes of patient i, shape (g,); 0 for a patient
+            without an outcome that says something, NaN where sigma is not identified.
+        repeated: number of patients with two outcomes or more that say something.
+        fixed: the same model without patient effects.
+    """
+
+    thresholds: Floats
+    threshold_labels: tuple[str, ...]
+    beta: Floats
+    sigma: float
+    covariance: Floats
+    loglik: float
+    converged: bool
+    max_abs_gradient: float
+    condition_number: float
+    iterations: int
+    categories: tuple[tuple[int, int], ...]
+    collapsed: tuple[int, ...]
+    aliased: tuple[int, ...]
+    upward: NDArray[np.bool_]
+    downward: NDArray[np.bool_]
+    boundary: bool
+    identified: bool
+    unbounded: bool
+    nodes: int
+    quadrature_error: float
+    patients: tuple[Hashable, ...]
+    modes: Floats
+    repeated: int
+    fixed: ordinal.OrdinalFit
+    _panel: Panel = field(repr=False)
+    _peak: _Peak = field(repr=False)
+
+    @property
+    def standard_errors(self) -> Floats:
+        """Square roots of the diagonal of `covariance`, shape (m + p + 1,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def separated(self) -> NDArray[np.bool_]:
+        """Whether each coefficient recedes to infinity, shape (p,)."""
+        return self.upward | self.downward
+
+
+@dataclass(frozen=True, eq=False)
+class _Peak:
+    """Where a search ended, in standardised parameters.
+
+    `parameters` are (theta, beta, sigma) in full, sigma >= 0; `gradient` and `information` are in
+    them after merging the categories that are `closed`, as rows of `order`.
+    """
+
+    parameters: Floats
+    loglik: float
+    gradient: Floats
+    information: Floats
+    converged: bool
+    iterations: int
+    closed: tuple[int, ...] = ()
+
+    @property
+    def sigma(self) -> float:
+        return float(self.parameters[-1])
+
+
+def fit(
+    low: ArrayLike, high: ArrayLike, x: ArrayLike, groups: Iterable[Hashable], nodes: int = 10
+) -> MixedFit:
+    """Fit the model by maximum likelihood.
+
+    Scores that the data cannot tell apart are collapsed as in `ordinal.fit`, and the model without
+    patient effects is fitted first. From there, thresholds and coefficients are stretched by
+    sqrt(1 + 0.346 sigma^2) (Zeger, Liang & Albert 1988, Biometrics 44:1049-1060) for each of a few
+    values of sigma, and the best of these is where Newton's method starts. sigma > 0 is taken
+    if it raises the log-likelihood by more than 1e-8.
+
+    Args:
+        low, high: lowest and highest possible score of each lesion, integers, shape (n,).
+        x: predictors without an intercept, shape (n, p); p may be 0.
+        groups: the patient of each lesion, n labels.
+        nodes: of the adaptive Gauss-Hermite rule, 1 to 200. They are doubled, up to 200, as long
+            as that changes the log-likelihood by more than 0.001, which takes a sigma above 3 or
+            so. 1 is Laplace's approximation and stays as it is.
+
+    >>> score = [0, 1, 1, 2, 0, 0, 1, 0, 2, 2, 2, 1]
+    >>> late = [[0], [1], [0], [1], [0], [1], [1], [0], [0], [1], [0], [1]]
+    >>> patient = ["A"] * 4 + ["B"] * 4 + ["C"] * 4
+    >>> found = fit(score, score, late, patient)
+    >>> round(found.sigma, 2), found.converged, found.boundary
+    (1.9, True, False)
+
+    Raises:
+        ValueError: malformed input, or outcomes that share one category, so that there is no
+            threshold to estimate.
+    """
+    setup = ordinal._prepare(low, high, x, None)
+    patients, place = _labels(groups, len(np.asarray(low)))
+    panel, outcomes = _panel(setup, low, high, place, nodes)
+    plain = ordinal._maximise(setup.likelihood, setup.start)
+    fixed = ordinal._assemble(setup, plain)
+    repeated = int(np.sum(np.bincount(outcomes) > 1))
+    peak = _better(_search(panel, plain) if repeated else None, plain)
+    while nodes > 1 and _error(panel, peak) > QUADRATURE_TOLERANCE and (finer := _finer(panel)):
+        panel = finer
+        peak = _better(_search(panel, plain, peak.parameters), plain)
+    upward, downward = np.zeros((2, setup.columns), dtype=bool)
+    if not fixed.converged:
+        found = ordinal.recession(setup.low, setup.high, setup.x)
+        upward, downward = found.upward, found.downward
+    return _assembled(
+        panel, peak, fixed, setup, patients, np.unique(outcomes), repeated, upward, downward
+    )
+
+
+def random_effect_test(fit: MixedFit) -> tuple[float, float]:
+    """Likelihood-ratio test of sigma = 0: (statistic, p).
+
+    sigma = 0 is the end of its range, and the statistic is then, for many patients, an even mixture
+    of 0 and of chi-squared on one degree of freedom (Self & Liang 1987, JASA 82:605-610): p is half
+    the tail of the latter, and 1 at the boundary. NaN where sigma is not identified.
+    """
+    if not fit.identified:
+        return math.nan, math.nan
+    if fit.boundary:
+        return 0.0, 1.0
+    statistic = 2.0 * max(0.0, fit.loglik - fit.fixed.loglik)
+    return statistic, float(chdtrc(1, statistic)) / 2.0
+
+
+def likelihood_ratio(fit: MixedFit, column: int) -> tuple[float, float]:
+    """Likelihood-ratio test of one coefficient: (statistic, p) on one degree of freedom.
+
+    sigma is estimated with and without the coefficient. Under separation the statistic uses the
+    supremum of the likelihood. For an aliased column it is 0 with p = 1; NaN where the likelihood
+    rises without bound in sigma.
+
+    Raises:
+        ValueError: no such column.
+    """
+    position = ordinal._position(fit.fixed, column)
+    if position is None:
+        return 0.0, 1.0
+    if fit.unbounded:
+        return math.nan, math.nan
+    statistic = 2.0 * max(0.0, fit.loglik - _Profile(fit, position).loglik(0.0))
+    return statistic, float(chdtrc(1, statistic))
+
+
+def profile_interval(fit: MixedFit, column: int, level: float = 0.95) -> tuple[float, float]:
+    """Profile-likelihood interval of one coefficient; see `ordinal.profile_interval`.
+
+    The other coefficients, the thresholds and sigma >= 0 are estimated anew for each value. Ends
+    are infinite as there; both are NaN where the likelihood rises without bound in sigma.
+
+    Raises:
+        ValueError: no such column, or a level outside (0, 1).
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"The confidence level must lie between 0 and 1, not {level}.")
+    position = ordinal._position(fit.fixed, column)
+    if position is None:
+        return -math.inf, math.inf
+    if fit.unbounded:
+        return math.nan, math.nan
+    profile = _Profile(fit, position)
+    root = math.sqrt(chdtri(1, 1.0 - level))
+    scale = float(fit.fixed._setup.scale[position])
+    return (
+        -math.inf if fit.downward[column] else profile.bound(-1.0, root) / scale,
+        math.inf if fit.upward[column] else profile.bound(1.0, root) / scale,
+    )
+
+
+def _labels(groups: Iterable[Hashable], n: int) -> tuple[tuple[Hashable, ...], Integers]:
+    """The distinct labels in the order in which they appear, and the place of each row's."""
+    labels = list(groups)
+    if len(labels) != n:
+        raise ValueError("There must be one patient for each outcome.")
+    places: dict[Hashable, int] = {}
+    try:
+        # A label that does not equal itself is a missing one.
+        if any(label is None or not bool(label == label) for label in labels):
+            raise ValueError("The patient of an outcome is missing.")
+        found = [places.setdefault(label, len(places)) for label in labels]
+    except TypeError:
+        raise ValueError("The patient of an outcome is missing, or is no plain label.") from None
+    return tuple(places), np.array(found, dtype=np.int64)
+
+
+def _panel(
+    setup: ordinal._Setup, low: ArrayLike, high: ArrayLike, place: Integers, nodes: int
+) -> tuple[Panel, Integers]:
+    """The ends by patient, and the patient of each outcome that says something."""
+    cells = ordinal._cells(*ordinal._checked_scores(low, high))
+    has_upper = cells.upper < len(cells.categories) - 1
+    has_lower = cells.lower >= 0
+    members = np.concatenate([place[has_upper], place[has_lower]])
+    panel = mixed_likelihood.panel(setup.likelihood, int(has_upper.sum()), members, nodes)
+    return panel, place[has_upper | has_lower]
+
+
+def _search(panel: Panel, plain: ordinal._Maximum, start: Floats | None = None) -> _Peak:
+    """The best maximum that is found from the fit without patient effects, or from `start`.
+
+    In a few patients the likelihood may have a maximum at a small sigma, or at 0, and a higher one
+    at a large sigma. So both sides are climbed, unless a `start` leads to a higher one than 0.
+    """
+    if start is not None and 0.0 < start[-1] < LARGEST_SIGMA:
+        found = _maximise(panel, start, list(plain.closed))
+        if found.loglik > plain.loglik + _GAIN_OF_SIGMA:
+            return found
+    peaks: list[_Peak] = []
+    for sigmas in _STARTS:
+        points = [
+            np.append(plain.parameters * math.sqrt(1.0 + _FLATTENING * sigma**2), sigma)
+            for sigma in sigmas
+        ]
+        best = max(points, key=lambda point: panel.at(point).loglik)
+        peaks.append(_maximise(panel, best, list(plain.closed)))
+    return max(peaks, key=lambda peak: peak.loglik)
+
+
+def _finer(panel: Panel) -> Panel | None:
+    """The panel with twice its nodes and one more; None where there are none."""
+    count = 2 * len(panel.nodes) + 1
+    return panel.with_nodes(count) if count <= mixed_likelihood.MOST_NODES else None
+
+
+def _error(panel: Panel, peak: _Peak) -> float:
+    """By how much other nodes change the log-likelihood at a maximum."""
+    if peak.sigma == 0.0:
+        return 0.0
+    other = _finer(panel) or panel.with_nodes(len(panel.nodes) // 2)
+    return abs(other.at(peak.parameters).loglik - peak.loglik)
+
+
+def _better(interior: _Peak | None, plain: ordinal._Maximum) -> _Peak:
+    """The maximum with patient effects if it is higher, else that without."""
+    if interior is not None and interior.loglik > plain.loglik + _GAIN_OF_SIGMA:
+        return interior
+    return _Peak(
+        np.append(plain.parameters, 0.0),
+        plain.loglik,
+        plain.gradient,
+        plain.information,
+        plain.converged,
+        plain.iterations + (interior.iterations if interior else 0),
+        plain.closed,
+    )
+
+
+def _maximise(panel: Panel, start: Floats, closed: list[int]) -> _Peak:
+    """Newton's method inside, a primal active set of emptied categories around it.
+
+    The set stays empty unless some category is occupied by no outcome alone.
+    """
+    likelihood = panel.likelihood
+    iterations, parameters = 0, start
+    for _ in range(20 * len(likelihood.order) + 1):
+        basis, first = ordinal._merging(likelihood, closed)
+        inner = np.append(parameters[first], parameters[-1])
+        found, hit = _newton(panel.mapped(basis), inner)
+        iterations += found.iterations
+        parameters = np.append(basis @ found.parameters[:-1], found.sigma)
+        peak = _Peak(
+            parameters,
+            found.loglik,
+            found.gradient,
+            found.information,
+            found.converged,
+            iterations,
+            tuple(sorted(closed)),
+        )
+        if hit is not None:
+            closed = [*closed, hit]
+            continue
+        release = _wrongly_closed(panel, parameters, closed) if found.converged else None
+        if release is None:
+            break
+        closed = [row for row in closed if row != release]
+    return peak
+
+
+def _wrongly_closed(panel: Panel, parameters: Floats, closed: list[int]) -> int | None:
+    """The closed row of `order` with the most negative Lagrange multiplier, if there is one."""
+    if not closed:
+        return None
+    gradient = panel.at(parameters).gradient[:-1]
+    rows = panel.likelihood.order[closed]
+    multipliers = np.linalg.lstsq(rows.T, -gradient, rcond=None)[0]
+    worst = int(np.argmin(multipliers))
+    return closed[worst] if multipliers[worst] < -1e-8 else None
+
+
+def _newton(panel: Panel, start: Floats) -> tuple[_Peak, int | None]:
+    """Newton's method with step-halving; stops early where a step closes a row of `order`.
+
+    Away from the maximum the log-likelihood need not be concave in sigma: eigenvalues of the
+    information enter by their size (Dauphin et al. 2014, NeurIPS 27), so every step leads uphill.
+    """
+    point, at = start, panel.at(start)
+    converged, hit, iteration = False, None, 0
+    information = panel.information(point)
+    while iteration < _MAX_ITERATIONS and abs(point[-1]) <= LARGEST_SIGMA:
+        values, vectors = np.linalg.eigh(information)
+        sizes = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
+        step = vectors @ ((vectors.T @ at.gradient) / sizes)
+        shift = np.abs(panel.likelihood.design @ step[:-1]).max(initial=0.0)
+        moved = max(float(shift), abs(float(step[-1])))
+        gain = float(at.gradient @ step)
+        if moved < 1e-9 or (moved < 1e-5 and gain < 1e-16):
+            converged = bool(values[0] > 1e-9 * values[-1])
+            break
+        if gain < 1e-12 and moved > 0.1:
+            break
+        iteration += 1
+        step *= min(1.0, max(_LONGEST_STEP, abs(point[-1])) / moved)
+        limit, nearest = ordinal._room(panel.likelihood, point[:-1], step[:-1])
+        if limit == 0.0:
+            hit = nearest
+            break
+        ahead, length = _advance(panel, point, at, step, min(1.0, limit))
+        if ahead is None:
+            converged = bool(moved < 1e-5 and values[0] > 1e-9 * values[-1])
+            break
+        point, at = point + length * step, ahead
+        if length == limit:
+            hit = nearest
+            break
+        information = panel.information(point)
+    point = np.append(point[:-1], abs(point[-1]))
+    return _Peak(point, at.loglik, at.gradient, information, converged, iteration), hit
+
+
+def _advance(
+    panel: Panel, point: Floats, at: mixed_likelihood.Value, step: Floats, length: float
+) -> tuple[mixed_likelihood.Value | None, float]:
+    """Halve the step until the likelihood rises enough; None where it does not."""
+    gain = float(at.gradient @ step)
+    for _ in range(30):
+        ahead = panel.at(point + length * step)
+        if ahead.loglik >= at.loglik + 1e-4 * length * gain - 1e-13 * (1.0 + abs(at.loglik)):
+            return ahead, length
+        length *= 0.5
+    return None, 0.0
+
+
+def _assembled(
+    panel: Panel,
+    peak: _Peak,
+    fixed: ordinal.OrdinalFit,
+    setup: ordinal._Setup,
+    patients: tuple[Hashable, ...],
+    seen: Integers,
+    repeated: int,
+    upward: NDArray[np.bool_],
+    downward: NDArray[np.bool_],
+) -> MixedFit:
+    """Bring a maximum from merged and standardised parameters to those of the data."""
+    identified = repeated > 0
+    inside = peak.sigma > 0.0
+    categories, collapsed = ordinal._reported_categories(setup, peak.closed)
+    p, m, cuts = setup.columns, len(categories) - 1, setup.likelihood.thresholds
+    coefficients = peak.parameters[cuts:-1] / setup.scale
+    thresholds = peak.parameters[:cuts] + setup.centre @ coefficients
+    thresholds = thresholds[ordinal._merging(setup.likelihood, list(peak.closed))[1][:m]]
+    beta = np.full(p, np.nan)
+    beta[list(setup.kept)] = coefficients
+
+    estimated = [*range(m), *(m + column for column in setup.kept), *([m + p] if inside else [])]
+    to_scaled = np.eye(len(estimated))
+    q = m + len(setup.kept)
+    to_scaled[:m, m:q] = -setup.centre
+    to_scaled[m:q, m:q] = np.diag(setup.scale)
+    if inside:
+        to_scaled[q, q] = peak.sigma
+    information = to_scaled.T @ peak.information @ to_scaled
+    error = _error(panel, peak)
+    exact = len(panel.nodes) == 1 or error <= QUADRATURE_TOLERANCE
+    converged = peak.converged and exact and not (upward | downward).any()
+    covariance = np.full((m + p + 1, m + p + 1), np.nan)
+    if converged:
+        from_scaled = np.linalg.inv(to_scaled)
+        inverse = from_scaled @ np.linalg.inv(peak.information) @ from_scaled.T
+        covariance[np.ix_(estimated, estimated)] = inverse
+
+    modes = np.full(len(patients), 0.0 if identified else np.nan)
+    if inside:
+        modes[seen] = peak.sigma * panel.at(peak.parameters).modes
+    return MixedFit(
+        thresholds=thresholds,
+        threshold_labels=tuple(f"{left[1]}|{right[0]}" for left, right in pairwise(categories)),
+        beta=beta,
+        sigma=peak.sigma if identified else math.nan,
+        covariance=covariance,
+        loglik=peak.loglik,
+        converged=converged,
+        max_abs_gradient=float(np.abs(peak.gradient @ to_scaled).max()),
+        condition_number=ordinal._condition_number(information),
+        iterations=peak.iterations,
+        categories=categories,
+        collapsed=collapsed,
+        aliased=fixed.aliased,
+        upward=upward,
+        downward=downward,
+        boundary=identified and not inside,
+        identified=identified,
+        unbounded=peak.sigma > LARGEST_SIGMA,
+        nodes=len(panel.nodes),
+        quadrature_error=error,
+        patients=patients,
+        modes=modes,
+        repeated=repeated,
+        fixed=fixed,
+        _panel=panel,
+        _peak=peak,
+    )
+
+
+class _Profile:
+    """The profile log-likelihood of one standardised coefficient."""
+
+    def __init__(self, fit: MixedFit, position: int) -> None:
+        cuts = fit._panel.likelihood.thresholds
+        self._index = cuts + position
+        self._panel = fit._panel
+        self._identified = fit.identified
+        self._maximum = fit.loglik
+        self._start = np.delete(fit.fixed._setup.start, self._index)
+        self._last = np.delete(fit._peak.parameters, self._index)
+        column = fit.fixed._setup.kept[position]
+        variance = fit.covariance[len(fit.thresholds) + column, len(fit.thresholds) + column]
+        scale = float(fit.fixed._setup.scale[position])
+        self._step = math.sqrt(variance) * scale if variance > 0.0 else 0.5
+        receding = fit.upward[column] or fit.downward[column]
+        self._peak = float(fit._peak.parameters[self._index])
+        # Where the coefficient ran off to infinity, walk from 0: nothing is accurate near its end.
+        self._origin = 0.0 if receding else self._peak
+
+    def loglik(self, value: float) -> float:
+        """Log-likelihood maximised over the other parameters with the coefficient at `value`."""
+        panel = self._panel.without(self._index, value)
+        plain = ordinal._maximise(panel.likelihood, self._start)
+        interior = _search(panel, plain, self._last) if self._identified else None
+        found = _better(interior, plain)
+        if found.converged and found.sigma > 0.0:
+            self._last = found.parameters
+        return found.loglik
+
+    def bound(self, sign: float, root: float) -> float:
+        """Where the signed root of the likelihood-ratio statistic reaches `root` on one side."""
+        from scipy.optimize import brentq
+
+        known = {self._peak: -root}
+
+        def excess(value: float) -> float:
+            if value not in known:
+                drop = max(0.0, self._maximum - self.loglik(value))
+                known[value] = math.sqrt(2.0 * drop) - root
+            return known[value]
+
+        inner, step = self._origin, self._step * root
+        # From inside the interval walk outwards; from beyond its end, back towards the peak.
+        outside = excess(inner) >= 0.0
+        direction = -sign if outside else sign
+        for _ in range(_MAX_DOUBLINGS):
+            outer = inner + direction * step
+            if (excess(outer) >= 0.0) != outside:
+                return float(brentq(excess, inner, outer, xtol=1e-9, rtol=1e-9))
+            inner, step = outer, 2.0 * step
+        return sign * math.inf
