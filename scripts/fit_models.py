@@ -13,6 +13,7 @@ with logged(snakemake.log[0]):
 
     rows, records = models.estimate(
         read_frame(snakemake.input.patients),
+        read_frame(snakemake.input.transitions),
         snakemake.params.confirmatory_sources,
         snakemake.params.mib1_floor,
     )

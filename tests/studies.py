@@ -78,7 +78,9 @@ def analysed(settings: dict) -> Study:
     changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
     lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
     confirmatory = settings["confirmatory_sources"]
-    fitted, records = models.estimate(patients, confirmatory, settings["mib1_floor"])
+    fitted, records = models.estimate(
+        patients, through_csv(changes), confirmatory, settings["mib1_floor"]
+    )
     rows = [
         describe.describe(patients),
         transition_rows.estimate(patients, changes, lesion_changes, confirmatory, boundaries, seed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from captem import bias_reduced, limits, models, ordinal, suvmax_model
+from captem import bias_reduced, firth, limits, models, ordinal, suvmax_model
 from reference_cases import answer, assert_matches, load
 from studies import from_text, shipped
 
@@ -285,3 +285,57 @@ def test_what_is_given_for_no_patient_is_named(tmp_path):
     found = from_text(tmp_path, head + "".join(f"{i},{i % 3},{i % 4}\n" for i in range(40)))
     reasons = found.statistics.loc[found.statistics["analysis"].eq("model.krenning"), "reason"]
     assert set(reasons) == {"no patient has a value for the MIB1 index"}
+
+
+# The criterion
+
+
+def criterion_study(folder, gained):
+    """20 patients below the criterion, of whom those numbered in `gained` meet it afterwards."""
+    rows = [
+        f"{i % 3},{3 if i in gained else i % 3},{(5, 8, 12, 20, 33)[i % 5]},6" for i in range(20)
+    ]
+    return study_of(folder, [*rows, "3,4,9,5", "4,4,7,6"])
+
+
+def test_the_criterion_model_is_firths_among_those_who_could_gain_it(tmp_path):
+    gained = {0, 3, 4, 7, 9, 14, 16, 18}
+    found = criterion_study(tmp_path, gained).statistics.set_index("row_id")
+    x = np.array([[i % 3, np.log2((5, 8, 12, 20, 33)[i % 5])] for i in range(20)], dtype=float)
+    fit = firth.fit(np.array([float(i in gained) for i in range(20)]), x)
+    row = found.loc["model.criterion/criterion/all/log2_mib1"]
+    assert (row["n_patients"], row["n_events"]) == (20, 8)
+    assert row["estimate"] == pytest.approx(np.exp(fit.coefficients[2]), rel=1e-8)
+    ends = np.exp(firth.profile_interval(fit, 2))
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx(tuple(ends), rel=1e-8)
+    assert row["p_value"] == pytest.approx(firth.likelihood_ratio(fit, 2)[1], rel=1e-8)
+    assert row["interval_method"] == "profile penalised likelihood"
+    assert row["status"] == "unstable"
+
+
+@pytest.mark.parametrize(("gained", "words"), [(set(), "none of the 20"), (set(range(20)), "each")])
+def test_without_events_there_is_no_criterion_model(tmp_path, gained, words):
+    found = criterion_study(tmp_path, gained).statistics
+    model = found[found["analysis"].str.startswith("model.criterion")]
+    assert set(model["status"]) == {"not_estimable"}
+    assert model["reason"].str.startswith(words).all()
+
+
+def test_separation_of_the_criterion_stays_finite_and_is_named(tmp_path):
+    rows = [f"{i % 3},{3 if i > 11 else i % 3},{5 + i},6" for i in range(24)]
+    found = study_of(tmp_path, rows).statistics.set_index("row_id")
+    row = found.loc["model.criterion/criterion/all/log2_mib1"]
+    assert row["status"] == "unstable" and "log2_mib1 separates those who gained" in row["reason"]
+    assert 1 < row["estimate"] < np.inf
+
+
+def test_the_criterion_model_follows_the_lesions(tmp_path):
+    """Where the rule looks at lesions, so does the model: no patient gained by the rule here."""
+    head = "patient_id,krenning_pre,krenning_post,mib1,captem_cycles\n"
+    patients = "".join(f"{i},1,{3 + i % 2},{5 + i},6\n" for i in range(12))
+    marks = "patient_id,lesion_id,krenning_pre,krenning_post\n" + "".join(
+        f"{i},{k},1,{post}\n" for i in range(12) for k, post in enumerate((3 + i % 2, 1, 2))
+    )
+    found = from_text(tmp_path, head + patients, marks).statistics
+    model = found[found["analysis"].eq("model.criterion")]
+    assert model["reason"].str.startswith("none of the 12").all()

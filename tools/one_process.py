@@ -62,7 +62,7 @@ def main(out: Path) -> None:
     changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
     lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
     matrix = transitions.matrix(patients)
-    fitted, records = models.estimate(patients, confirmatory, floor)
+    fitted, records = models.estimate(patients, changes, confirmatory, floor)
     rows = statistics.combine(
         [
             describe.describe(patients),

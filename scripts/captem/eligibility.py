@@ -55,6 +55,17 @@ _SCORED = Criterion(
     lambda patients: patients["scored"].astype(bool),
 )
 
+_NOT_MET = Criterion(
+    "criterion_not_met_before",
+    "criterion met before, or left open",
+    lambda patients: patients["criterion_pre"].eq("no"),
+)
+_CLOSED_AFTER = Criterion(
+    "criterion_known_after",
+    "criterion after left open",
+    lambda patients: patients["criterion_post"].notna(),
+)
+
 NEEDS: dict[str, tuple[Criterion, ...]] = {
     "transition": (_BASELINE, _FOLLOW_UP),
     "criterion": (_SCORED,),
@@ -65,6 +76,8 @@ NEEDS: dict[str, tuple[Criterion, ...]] = {
     "association.cycles_suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _CYCLES),
     "model.krenning": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED),
     "model.krenning_cycles": (_BASELINE, _FOLLOW_UP, _INFORMATIVE, _MIB1, _MIB1_CLOSED, _CYCLES),
+    "model.criterion": (_SCORED, _NOT_MET, _CLOSED_AFTER, _MIB1, _MIB1_CLOSED),
+    "model.criterion_cycles": (_SCORED, _NOT_MET, _CLOSED_AFTER, _MIB1, _MIB1_CLOSED, _CYCLES),
     "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED),
     "model.suvmax_cycles": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED, _CYCLES),
 }

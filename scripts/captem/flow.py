@@ -46,6 +46,10 @@ def answered(
     asked = patients.assign(
         scored=patients["patient_id"].map(status["scored"]).eq(True),
         captem_cycles=patients.get("captem_cycles"),
+        **{
+            name: patients["patient_id"].map(status[name])
+            for name in ("criterion_pre", "criterion_post")
+        },
     )
     table = eligibility.answers(asked)
     table.insert(0, "patient_id", patients["patient_id"])

@@ -65,13 +65,7 @@ def _refusal(model: Model, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> 
 
 def _separating(model: Model, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> str:
     """Return which terms separate the scores, in a sentence: those without which nothing does."""
-    receding = ordinal.separated(low, high, x)
-    terms = [term for term, yes in zip(model.terms, receding, strict=True) if yes]
-    causes = [
-        term
-        for i, term in enumerate(model.terms)
-        if receding[i] and not ordinal.separated(low, high, np.delete(x, i, axis=1)).any()
-    ] or terms
+    causes = model_parts.separating(model, low, high, x)
     if not causes:
         return ""
     verb = "separates" if len(causes) == 1 else "separate"

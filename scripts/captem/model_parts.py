@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from captem import limits, statistics
+from captem import limits, ordinal, statistics
 
 LEVEL = 0.95
 PRIMARY_TERM = "log2_mib1"
@@ -80,6 +80,20 @@ def collinear(model: Model, aliased: Sequence[int]) -> str:
         return ""
     names = " and ".join(model.terms[i] for i in aliased)
     return f"{names} cannot be told apart from the other terms (constant or a copy of them)"
+
+
+def separating(model: Model, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> list[str]:
+    """Return the terms that separate the outcomes: those without which nothing does, else all.
+
+    `low` and `high` (n,) are the ends of an ordinal outcome, equal for a point; 0 and 1 will do.
+    """
+    receding = ordinal.separated(low, high, x)
+    causes = [
+        term
+        for i, term in enumerate(model.terms)
+        if receding[i] and not ordinal.separated(low, high, np.delete(x, i, axis=1)).any()
+    ]
+    return causes or [term for term, yes in zip(model.terms, receding, strict=True) if yes]
 
 
 def doubts(model: Model, x: np.ndarray, caution: str) -> list[str]:

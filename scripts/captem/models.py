@@ -10,12 +10,15 @@ model                       outcome                                 terms
 model.krenning              follow-up Krenning score, an interval   krenning_pre, log2_mib1
                             where the sheet gives one
 model.krenning_cycles       the same                                and captem_cycles
+model.criterion             criterion gained, of those who did not  krenning_pre, log2_mib1
+                            meet it before
+model.criterion_cycles      the same                                and captem_cycles
 model.suvmax                log2 SUVmax at follow-up                log2_suvmax_pre, log2_mib1
 model.suvmax_cycles         the same                                and captem_cycles
 ==========================  ======================================  ============================
 
-How each is fitted: `captem.krenning_model`, `captem.suvmax_model`. What may be fitted at all is
-asked first (`captem.limits`).
+How each is fitted: `captem.krenning_model`, `captem.criterion_model`, `captem.suvmax_model`. What
+may be fitted at all is asked first (`captem.limits`).
 """
 
 from __future__ import annotations
@@ -26,7 +29,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from captem import eligibility, krenning_model, model_parts, statistics, suvmax_model
+from captem import (
+    criterion_model,
+    eligibility,
+    krenning_model,
+    model_parts,
+    statistics,
+    suvmax_model,
+)
 from captem.describe import midpoint
 from captem.model_parts import PRIMARY_TERM, Model
 
@@ -38,7 +48,16 @@ SUVMAX = Model("model.suvmax", "suvmax", ("log2_suvmax_pre", PRIMARY_TERM), "sec
 SUVMAX_CYCLES = Model(
     "model.suvmax_cycles", "suvmax", (*SUVMAX.terms, "captem_cycles"), "exploratory"
 )
-MODELS = (KRENNING, KRENNING_CYCLES, SUVMAX, SUVMAX_CYCLES)
+CRITERION = Model("model.criterion", "criterion", ("krenning_pre", PRIMARY_TERM), "secondary")
+CRITERION_CYCLES = Model(
+    "model.criterion_cycles", "criterion", (*CRITERION.terms, "captem_cycles"), "exploratory"
+)
+MODELS = (KRENNING, KRENNING_CYCLES, CRITERION, CRITERION_CYCLES, SUVMAX, SUVMAX_CYCLES)
+_FITS = {
+    "krenning": (krenning_model.fit, krenning_model.VARIANTS),
+    "criterion": (criterion_model.fit, ("",)),
+    "suvmax": (suvmax_model.fit, ("",)),
+}
 
 
 def predictors(patients: pd.DataFrame, mib1_floor: float) -> pd.DataFrame:
@@ -60,13 +79,17 @@ def predictors(patients: pd.DataFrame, mib1_floor: float) -> pd.DataFrame:
 
 
 def estimate(
-    patients: pd.DataFrame, confirmatory: Sequence[str], mib1_floor: float
+    patients: pd.DataFrame,
+    changes: pd.DataFrame,
+    confirmatory: Sequence[str],
+    mib1_floor: float,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
     """Fit every model to every subset.
 
     Parameters
     ----------
     patients : canonical patient table.
+    changes : `transitions.csv` of the same patients, for the criterion.
     confirmatory : sources whose rows may claim what the plan says.
     mib1_floor : percent, see `predictors`.
 
@@ -76,18 +99,27 @@ def estimate(
     """
     if "captem_cycles" not in patients:
         patients = patients.assign(captem_cycles=pd.array([pd.NA] * len(patients), dtype="Int64"))
+    patients = patients.assign(
+        **{name: changes[name].to_numpy() for name in ("criterion_pre", "criterion_post")},
+        scored=changes["criterion_pre_low"].notna().to_numpy()
+        & changes["criterion_post_low"].notna().to_numpy(),
+    )
+    # What the rule compared with the threshold, where the criterion is the outcome.
+    compared = patients.assign(
+        krenning_pre_low=changes["criterion_pre_low"].to_numpy(),
+        krenning_pre_high=changes["criterion_pre_high"].to_numpy(),
+    )
     rows: list[dict[str, Any]] = []
     records: dict[str, dict[str, Any]] = {}
     for model in MODELS:
         records[model.analysis] = {}
         for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
             planned = statistics.role(model.planned, subset, patients["source"], confirmatory)
-            chosen = eligibility.analysed(patients[mask], model.analysis)
-            absent = _absent(patients[mask], model)
+            given = compared if model.outcome == "criterion" else patients
+            chosen = eligibility.analysed(given[mask], model.analysis)
+            absent = _absent(given[mask], model)
             x = predictors(chosen, mib1_floor)[list(model.terms)].to_numpy()
-            of_score = model.outcome == "krenning"
-            fit = krenning_model.fit if of_score else suvmax_model.fit
-            variants = krenning_model.VARIANTS if of_score else ("",)
+            fit, variants = _FITS[model.outcome]
             found = (
                 model_parts.refused(model, subset, planned, 0, absent, variants)
                 if absent

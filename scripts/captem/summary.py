@@ -59,6 +59,8 @@ _STEP_WORDS = {
     "association.cycles": "Gain of the Krenning score against CAPTEM cycles",
     "association.cycles_suvmax": "Change of SUVmax against CAPTEM cycles",
     "model.suvmax": "Model of SUVmax at follow-up",
+    "model.criterion": "Model of the SSTR criterion gained",
+    "model.criterion_cycles": "The same model with CAPTEM cycles",
     "model.suvmax_cycles": "The same model with CAPTEM cycles",
     "model.krenning": "Model of the Krenning score at follow-up",
     "model.krenning_cycles": "The same model with CAPTEM cycles",

@@ -97,6 +97,8 @@ FIGURES = {
 MODELS = (
     "model.krenning",
     "model.krenning_cycles",
+    "model.criterion",
+    "model.criterion_cycles",
     "model.suvmax",
     "model.suvmax_cycles",
 )

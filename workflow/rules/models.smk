@@ -2,7 +2,7 @@
 Models: follow-up uptake given baseline, MIB1 and cycles.
 
 REQUIRED INPUTS:
-    cohort/patients.csv
+    cohort/patients.csv, transitions/transitions.csv
 OUTPUTS:
     models/<model>.json: coefficients, covariance, thresholds and flags of each fit
     models/statistics.csv: the rows model.*
@@ -12,6 +12,7 @@ OUTPUTS:
 rule fit_models:
     input:
         patients=f"{RESULTS}/cohort/patients.csv",
+        transitions=f"{RESULTS}/transitions/transitions.csv",
         code=needs("fit_models.py"),
     output:
         statistics=f"{RESULTS}/models/statistics.csv",

@@ -1,0 +1,106 @@
+"""The models of the SSTR criterion: who gained it, of those who did not meet it before.
+
+Logistic regression with Firth's penalty, profile penalised-likelihood intervals and penalised
+likelihood-ratio P (Heinze & Schemper 2002): few patients gain, and a predictor may separate them.
+The baseline is the score that the rule compared with the threshold, an interval at its midpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from captem import firth, limits, model_parts, ordinal
+from captem.model_parts import LEVEL, Estimates, Model
+
+
+def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarray) -> Estimates:
+    """Fit the model to the patients of a subset.
+
+    Parameters
+    ----------
+    chosen : patients who did not meet the criterion before, with `criterion_post` `yes` or `no`.
+    x : (n, p) the terms of the model.
+    """
+    gained = chosen["criterion_post"].eq("yes").to_numpy()
+    n, events = len(chosen), int(gained.sum())
+    if reason := _refusal(model, gained, x):
+        return model_parts.refused(model, subset, role, n, reason, events=events)
+    found = firth.fit(gained.astype(float), x)
+    if not found.converged:
+        reason = "no penalised estimate could be found"
+        return model_parts.refused(model, subset, role, n, reason, events=events)
+    answers = gained.astype(int)
+    apart = model_parts.separating(model, answers, answers, x)
+    effective = min(events, n - events)
+    caution = limits.few_for_regression(effective, len(model.terms))
+    if apart:
+        verb = "separates" if len(apart) == 1 else "separate"
+        caution = (
+            f"{' and '.join(apart)} {verb} those who gained the criterion from those who did not: "
+            "the estimate is finite by its penalty and says little beyond its direction"
+        )
+    doubts = model_parts.doubts(model, x, caution)
+    values = [
+        {"n_patients": n, "n_events": events} | _estimate(found, column, doubt)
+        for column, doubt in enumerate(doubts, start=1)
+    ]
+    record = {
+        "n": n,
+        "events": events,
+        "status": "unstable" if caution else "ok",
+        "reason": caution,
+        "method": "logistic regression with Firth's penalty; logit P(gained) = b_0 + x'b",
+        "coefficients": dict(
+            zip(("intercept", *model.terms), found.coefficients.tolist(), strict=True)
+        ),
+        "covariance": {
+            "names": ["intercept", *model.terms],
+            "values": found.covariance.tolist(),
+        },
+        "penalised_loglik": found.penalised_loglik,
+        "effective_n": effective,
+        "flags": {
+            "converged": found.converged,
+            "max_abs_score": found.max_abs_score,
+            "condition_number": found.condition_number,
+            "separated": apart,
+        },
+    }
+    return Estimates(model_parts.rows(model, subset, role, values), record)
+
+
+def _refusal(model: Model, gained: np.ndarray, x: np.ndarray) -> str:
+    n, events = len(gained), int(gained.sum())
+    if reason := model_parts.too_few(n):
+        return reason
+    if events in (0, n):
+        who = "none" if events == 0 else "each"
+        return (
+            f"{who} of the {n} patients who did not meet the criterion before gained it, so "
+            "nothing can go with a difference; the share has its exact interval"
+        )
+    return model_parts.collinear(model, ordinal.aliased(x)) or limits.too_few_for_regression(
+        n, len(model.terms) + 1, min(events, n - events), len(model.terms), limits.MIN_REDUCED
+    )
+
+
+def _estimate(found: firth.FirthFit, column: int, doubt: str) -> dict[str, Any]:
+    low, high = firth.profile_interval(found, column, LEVEL)
+    statistic, p_value = firth.likelihood_ratio(found, column)
+    return {
+        "estimate": math.exp(found.coefficients[column]),
+        "conf_low": math.exp(low),
+        "conf_high": math.inf if high == math.inf else math.exp(high),
+        "conf_level": LEVEL,
+        "interval_method": "profile penalised likelihood",
+        "statistic": statistic,
+        "df": 1,
+        "p_value": p_value,
+        "p_method": "penalised likelihood ratio",
+        "status": "unstable" if doubt else "ok",
+        "reason": doubt,
+    }
