@@ -273,12 +273,42 @@ def test_a_correlation_that_no_cluster_can_have_falls_back_to_independence():
     np.testing.assert_allclose(fit.cr2.covariance, plain.cr2.covariance)
 
 
+def test_equations_that_chase_their_correlation_are_still_solved():
+    """Plain alternation never settles here, neither ours nor that of statsmodels."""
+    y, x, clusters = lesions(160, "binomial", g=5)
+    fit = clustered.fit(y, x, clusters, "binomial", "exchangeable")
+    assert fit.converged and fit.working == "exchangeable" and fit.max_abs_score < 1e-8
+    mu = 1 / (1 + np.exp(-fit.beta[0] - x @ fit.beta[1:]))
+    r = (y - mu) / np.sqrt(mu * (1 - mu))
+    same = np.triu(clusters[:, None] == clusters, 1)
+    phi = r @ r / (len(y) - 3)
+    assert fit.alpha == pytest.approx(np.sum(np.outer(r, r)[same]) / phi / (same.sum() - 3))
+
+
+def test_equations_that_are_not_solved_give_no_numbers(monkeypatch):
+    _, y, x, herd = herds()
+    monkeypatch.setattr(clustered, "_MAX_ITERATIONS", 8)
+    assert clustered.fit(y, x, herd, "binomial").converged
+    fit = clustered.fit(y, x, herd, "binomial", "exchangeable")
+    assert not fit.converged and not fit.separated and fit.iterations == 8
+    assert np.isnan(fit.beta).all() and np.isnan(fit.cr2.covariance).all()
+
+
 def test_no_pairs_leave_no_correlation():
     fit = clustered.fit([1.0, 2, 4, 3], np.empty((4, 0)), [1, 2, 3, 4], working="exchangeable")
     assert np.isnan(fit.alpha) and fit.working == "independence" and fit.converged
 
 
-@pytest.mark.parametrize("y", [[0.1] * 4, [0.0] * 4, [1.0, 2.0, 4.0, 5.0], [1e8, 2e8, 4e8, 5e8]])
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0.1] * 4,
+        [0.0] * 4,
+        [1.0, 2.0, 4.0, 5.0],
+        [1e6 + 0.1, 1e6 + 0.2, 1e6 + 0.4, 1e6 + 0.5],
+        [1e8, 2e8, 4e8, 5e8],
+    ],
+)
 @pytest.mark.parametrize("working", WORKING)
 def test_an_exact_fit_has_no_standard_error(y, working):
     fit = clustered.fit(y, [[1.0], [2.0], [4.0], [5.0]], [1, 1, 2, 2], working=working)

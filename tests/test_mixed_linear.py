@@ -278,7 +278,7 @@ def test_variances_that_cannot_be_told_apart_give_no_standard_error(x, groups):
 
 
 @pytest.mark.parametrize(
-    "y", [[1, 1, 2, 2, 3, 3], [0.1] * 6, [0.0] * 6, [0.1, 0.1, 0.3, 0.3, 7, 7]]
+    "y", [[1, 1, 2, 2, 3, 3], [1.1] * 6, [0.0] * 6, [0.1, 0.1, 0.3, 0.3, 7, 7]]
 )
 def test_rows_that_do_not_vary_within_groups_are_degenerate(y):
     fit = mixed_linear.fit(y, np.empty((6, 0)), ["a", "a", "b", "b", "c", "c"])

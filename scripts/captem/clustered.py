@@ -50,8 +50,8 @@ class ClusteredFit:
     """Estimating equations at their solution.
 
     Coefficients are the intercept and one a column of x, k = 1 + p in all, NaN where aliased.
-    Where `converged` is False all covariances are NaN; under separation the coefficients are NaN
-    too.
+    Where `converged` is False, coefficients and covariances are NaN; only an exact fit
+    (`degenerate`) keeps its coefficients.
 
     Attributes:
         beta: shape (k,).
@@ -156,14 +156,16 @@ def fit(
     if separated:
         return _assembled(equations, design, _nowhere(q), "independence", math.nan, separated)
     start = _solved(equations, np.zeros(q), unit)
-    scale = _scale(equations, start.beta)
-    degenerate = family == "gaussian" and scale <= _NO_RESIDUAL * float(np.mean(outcome**2))
-    if working == "independence" or degenerate or not start.converged:
-        return _assembled(equations, design, start, "independence", 0.0, (), degenerate)
+    nothing = _NO_RESIDUAL * unit**2 + (_ROUNDING * level) ** 2
+    degenerate = family == "gaussian" and _scale(equations, start.beta) <= nothing
+    if working == "independence":
+        return _assembled(equations, design, start, working, 0.0, degenerate=degenerate)
+    if degenerate or not start.converged:
+        return _assembled(equations, design, start, "independence", math.nan, degenerate=degenerate)
     at, alpha = _exchangeable(equations, start, unit)
     if at is None:
-        return _assembled(equations, design, start, "independence", alpha, (), False)
-    return _assembled(replace(equations, alpha=alpha), design, at, "exchangeable", alpha, (), False)
+        return _assembled(equations, design, start, "independence", alpha)
+    return _assembled(replace(equations, alpha=alpha), design, at, "exchangeable", alpha)
 
 
 def t_test(
@@ -294,11 +296,11 @@ def _solved(equations: _Equations, start: Floats, unit: float) -> _Solution:
         return float(np.sum(log_expit(np.where(equations.y == 1.0, eta, -eta))))
 
     beta, value = start, loglik(start)
-    for iteration in range(_MAX_ITERATIONS):
+    for _ in range(_MAX_ITERATIONS):
         score, information = equations.score(beta)
         step = _step(score, information)
         if step is None:
-            return _Solution(beta, False, iteration)
+            break
         moved = float(np.abs(equations.matrix @ step).max())
         if moved <= _TOLERANCE * unit:
             return _Solution(beta + step, True, 0)
@@ -307,7 +309,7 @@ def _solved(equations: _Equations, start: Floats, unit: float) -> _Solution:
             length *= 0.5
             ahead = loglik(beta + length * step)
         beta, value = beta + length * step, ahead
-    return _Solution(beta, False, 0)
+    return _nowhere(len(beta))
 
 
 def _exchangeable(
@@ -327,16 +329,17 @@ def _exchangeable(
         score, information = replace(equations, alpha=alpha).score(beta)
         step = _step(score, information)
         if step is None or not np.isfinite(step).all():
-            return _Solution(beta, False, iteration), alpha
+            break
         moved = float(np.abs(equations.matrix @ step).max())
         beta = beta + step
         if np.abs(equations.matrix @ beta).max() > _FAR * unit:
-            return _Solution(beta, False, iteration), alpha
+            break
         updated = _alpha(equations, beta)
         if moved <= _TOLERANCE * unit and abs(updated - alpha) <= _TOLERANCE:
             return _Solution(beta, True, iteration + 1), alpha
-        alpha = updated
-    return _Solution(beta, False, _MAX_ITERATIONS), alpha
+        # Where the two chase each other for ever, smaller changes of alpha let them meet.
+        alpha = updated if iteration < _MAX_ITERATIONS // 4 else 0.5 * (alpha + updated)
+    return replace(_nowhere(len(beta)), iterations=iteration + 1), alpha
 
 
 def _step(score: Floats, information: Floats) -> Floats | None:

@@ -39,7 +39,6 @@ from captem.kenward_roger import Data, Solution, kenward_roger, least_squares, n
 # likelihood is flat against 0, above 1e16 the rows of a group are equal to double precision.
 _RATIOS = np.concatenate([[0.0], np.logspace(-6.0, 16.0, 67)])
 _NO_RESIDUAL = 1e-12
-_ROUNDING = 1e-14
 _RANK_TOLERANCE = 1e-7
 
 
@@ -153,7 +152,7 @@ def fit(y: ArrayLike, x: ArrayLike, groups: ArrayLike) -> LinearMixedFit:
     data = _data(design.matrix, outcome - level, members)
     between_df = n - q - data.within_df
     flat = _at(data, 0.0)
-    nothing = _NO_RESIDUAL * float(np.sum((outcome - level) ** 2)) + n * (_ROUNDING * level) ** 2
+    nothing = _NO_RESIDUAL * float(np.sum((outcome - level) ** 2))
     identified = data.within_df > 0 and between_df > 0
     degenerate = flat.quadratic <= nothing or (
         data.within_df > 0 and data.within_residual <= nothing
@@ -260,7 +259,6 @@ def _data(matrix: Floats, y: Floats, members: grouped.Groups) -> Data:
     columns = np.column_stack([matrix, y])
     means = members.means(columns)
     deviations = columns - means[members.index]
-    deviations[:, 0] = 0.0
     rank = int(
         np.linalg.matrix_rank(deviations[:, :q], tol=_RANK_TOLERANCE * math.sqrt(n)) if n else 0
     )
