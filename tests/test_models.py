@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from captem import bias_reduced, firth, limits, models, ordinal, suvmax_model
 from reference_cases import answer, assert_matches, load
+from statsmodels.stats.multitest import multipletests
 from studies import from_text, shipped
 
 ML = "maximum_likelihood"
@@ -339,3 +340,17 @@ def test_the_criterion_model_follows_the_lesions(tmp_path):
     found = from_text(tmp_path, head + patients, marks).statistics
     model = found[found["analysis"].eq("model.criterion")]
     assert model["reason"].str.startswith("none of the 12").all()
+
+
+def test_the_secondary_family_is_adjusted_by_holm_and_nothing_else():
+    found = shipped("config").statistics
+    family = found[found["role"].eq("secondary") & found["p_value"].notna()]
+    assert sorted(family["row_id"]) == [
+        "criterion.mcnemar/criterion/confirmatory",
+        "model.criterion/criterion/confirmatory/log2_mib1",
+        "model.suvmax/suvmax/confirmatory/log2_mib1",
+        "transition.suvmax_ratio/suvmax/confirmatory",
+    ]
+    expected = multipletests(family["p_value"], method="holm")[1]
+    assert list(family["p_adjusted"]) == pytest.approx(list(expected))
+    assert found.drop(family.index)["p_adjusted"].isna().all()

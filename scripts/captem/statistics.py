@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from captem.errors import CaptemError
+from captem.multiplicity import holm
 
 COLUMNS = (
     "row_id", "analysis", "outcome", "subset", "term", "role", "estimand", "unit", "estimate",
@@ -86,6 +87,19 @@ def combine(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     twice = table.loc[table["row_id"].duplicated(), "row_id"]
     if len(twice):
         raise CaptemError(f"statistics.csv would hold two rows named {', '.join(sorted(twice))}")
+    return adjusted(table)
+
+
+def adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with `p_adjusted`: Holm's P within the secondary family of each subset.
+
+    The family are the rows with the role `secondary` that have a P. A primary row is tested by
+    itself, and the rest claims nothing.
+    """
+    table = table.copy()
+    family = table["role"].eq("secondary") & table["p_value"].notna()
+    for _, rows in table[family].groupby("subset"):
+        table.loc[rows.index, "p_adjusted"] = holm(rows["p_value"])
     return table
 
 
