@@ -283,8 +283,8 @@ def p_value(row: dict[str, Any], footnotes: Footnotes) -> str:
     if math.isnan(row["estimate"]):
         text += mark(row, footnotes)
     if not math.isnan(row["p_adjusted"]):
-        adjusted = rounding.p_cell(row["p_adjusted"])
-        text += footnotes.mark(f"P = {adjusted} by Holm within the secondary questions")
+        adjusted = rounding.p_value(row["p_adjusted"])
+        text += footnotes.mark(f"P {adjusted} by Holm within the secondary questions")
     low, high = rounding.p_cell(row["p_low"]), rounding.p_cell(row["p_high"])
     if low == high or rounding.EMPTY in (low, high):
         return text
