@@ -26,7 +26,7 @@ from captem.ordinal import Booleans, Floats, Integers
 from captem.replicates import Cohort, Layout, alias_patterns, filled, layouts, predictors_of
 
 _BLOCK = 4096
-_CHUNK = 40_000
+_CHUNK = 100_000
 
 
 @dataclass(frozen=True, eq=False)
