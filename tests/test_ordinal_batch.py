@@ -217,7 +217,7 @@ def test_columns_aliased_in_every_replicate_or_in_some():
     _, y, x = cohort60()
     days = np.full(60, 738_000.3)
     sometimes = days + (np.arange(60) < 2)
-    blurred = days + 1e-6 * (np.arange(60) % 2)
+    blurred = 1e12 + 4.0 * (np.arange(60) % 2)
     wide = np.column_stack([blurred, x[:, 0], 2 * x[:, 0] - 5, sometimes, x[:, 1]])
     counts = resamples(60, 40)
     found = ordinal_batch.fit_many(y, y, wide, counts)
