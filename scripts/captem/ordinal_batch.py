@@ -76,7 +76,7 @@ def fit_many(low: ArrayLike, high: ArrayLike, x: ArrayLike, counts: ArrayLike) -
 
         >>> score, predictor = [0, 1, 0, 1, 2, 2, 1], [[1], [1], [2], [3], [3], [5], [6]]
         >>> found = fit_many(score, score, predictor, 1 - np.eye(7, dtype=int))
-        >>> found.converged.all(), found.beta[:3, 0].round(3).tolist()
+        >>> bool(found.converged.all()), found.beta[:3, 0].round(3).tolist()
         (True, [0.4, 0.746, 0.551])
     """
     cohort = _checked(low, high, x)
