@@ -5,11 +5,7 @@
 A positive coefficient goes with a higher score, and so does a positive u_i; coefficients are
 conditional on the patient, so they lie further from 0 than those of `captem.ordinal`. How the
 integral over u_i is taken is in `captem.mixed_likelihood`; here it is maximised over theta, beta
-and sigma >= 0.
-
-sigma = 0 is the model of `captem.ordinal`. The likelihood depends on sigma^2 alone, so its slope in
-sigma vanishes at 0 whatever the data are, and 0 is compared as a candidate of its own with the best
-sigma > 0. The rest is Newton's method on the observed information.
+and sigma >= 0, as `captem.mixed_search` does it.
 
 What may be reported from a fit is decided elsewhere; here only malformed input is an error.
 """
@@ -25,20 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, chdtri
 
-from captem import mixed_likelihood, ordinal
+from captem import mixed_likelihood, mixed_search, ordinal
 from captem.mixed_likelihood import Floats, Integers, Panel
 
-# Patients then make up 99.2 % of the latent variance (the logistic has pi^2 / 3); beyond, the
-# quadrature would need more nodes than there are.
-LARGEST_SIGMA = 20.0
-# In the log-likelihood: nodes are added until the rule is as exact as this.
-QUADRATURE_TOLERANCE = 1e-3
-_STARTS = ((0.1, 0.4, 1.0), (2.5, 6.0))
-# (16 sqrt(3) / (15 pi))^2: how a logistic curve flattens when a normal variable is averaged out.
-_FLATTENING = 0.3458
-_GAIN_OF_SIGMA = 1e-8
-_MAX_ITERATIONS = 100
-_LONGEST_STEP = 3.0
 _MAX_DOUBLINGS = 40
 
 
@@ -56,9 +41,9 @@ class MixedFit:
         covariance: inverse observed information in (theta, beta, log sigma), shape (m + p + 1,
             m + p + 1). NaN for aliased columns; at the boundary, and where sigma is not identified,
             NaN for log sigma, and for the rest that of the model without patient effects.
-        loglik: maximised log-likelihood, by the quadrature that was asked for.
+        loglik: maximised log-likelihood.
         converged: the Newton steps vanished at a finite maximum, and, unless Laplace's
-            approximation was asked for, the quadrature is as exact as `QUADRATURE_TOLERANCE`.
+            approximation was asked for, the quadrature is exact to 0.001 in the log-likelihood.
         max_abs_gradient: largest absolute derivative of the log-likelihood in (theta, beta, log
             sigma), without log sigma at the boundary.
         condition_number: largest over smallest eigenvalue of the observed information, in the same
@@ -72,8 +57,8 @@ class MixedFit:
         identified: some patient has two outcomes or more that say something. Otherwise sigma would
             rest on the shape of the logistic curve alone: it is not estimated, and the fit is
             `fixed`.
-        unbounded: the search was stopped at sigma = `LARGEST_SIGMA` with the likelihood still
-            rising: outcomes agree within patients as far as can be seen. Never `converged`.
+        unbounded: the search was stopped at sigma = 20 with the likelihood still rising: patients
+            explain the outcomes as far as can be seen. Never `converged`.
         nodes: of the quadrature that was used.
         quadrature_error: by how much `loglik` changes with twice the nodes and one more, or, where
             those are more than 200, with half of them.
@@ -109,7 +94,7 @@ class MixedFit:
     repeated: int
     fixed: ordinal.OrdinalFit
     _panel: Panel = field(repr=False)
-    _peak: _Peak = field(repr=False)
+    _peak: mixed_search.Peak = field(repr=False)
 
     @property
     def standard_errors(self) -> Floats:
@@ -122,44 +107,21 @@ class MixedFit:
         return self.upward | self.downward
 
 
-@dataclass(frozen=True, eq=False)
-class _Peak:
-    """Where a search ended, in standardised parameters.
-
-    `parameters` are (theta, beta, sigma) in full, sigma >= 0; `gradient` and `information` are in
-    them after merging the categories that are `closed`, as rows of `order`.
-    """
-
-    parameters: Floats
-    loglik: float
-    gradient: Floats
-    information: Floats
-    converged: bool
-    iterations: int
-    closed: tuple[int, ...] = ()
-
-    @property
-    def sigma(self) -> float:
-        return float(self.parameters[-1])
-
-
 def fit(
     low: ArrayLike, high: ArrayLike, x: ArrayLike, groups: Iterable[Hashable], nodes: int = 10
 ) -> MixedFit:
     """Fit the model by maximum likelihood.
 
-    Scores that the data cannot tell apart are collapsed as in `ordinal.fit`, and the model without
-    patient effects is fitted first. From there, thresholds and coefficients are stretched by
-    sqrt(1 + 0.346 sigma^2) (Zeger, Liang & Albert 1988, Biometrics 44:1049-1060) for each of a few
-    values of sigma, and the best of these is where Newton's method starts. sigma > 0 is taken
-    if it raises the log-likelihood by more than 1e-8.
+    Scores that the data cannot tell apart are collapsed as in `ordinal.fit`. The model without
+    patient effects is fitted first, and is kept unless some sigma > 0 raises the log-likelihood by
+    more than 1e-8. R's `ordinal::clmm` is the same model with the same quadrature.
 
     Args:
         low, high: lowest and highest possible score of each lesion, integers, shape (n,).
         x: predictors without an intercept, shape (n, p); p may be 0.
         groups: the patient of each lesion, n labels.
         nodes: of the adaptive Gauss-Hermite rule, 1 to 200. They are doubled, up to 200, as long
-            as that changes the log-likelihood by more than 0.001, which takes a sigma above 3 or
+            as that changes the log-likelihood by more than 0.0001, which takes a sigma above 2 or
             so. 1 is Laplace's approximation and stays as it is.
 
     >>> score = [0, 1, 1, 2, 0, 0, 1, 0, 2, 2, 2, 1]
@@ -167,7 +129,7 @@ def fit(
     >>> patient = ["A"] * 4 + ["B"] * 4 + ["C"] * 4
     >>> found = fit(score, score, late, patient)
     >>> round(found.sigma, 2), found.converged, found.boundary
-    (1.9, True, False)
+    (1.6, True, False)
 
     Raises:
         ValueError: malformed input, or outcomes that share one category, so that there is no
@@ -179,10 +141,7 @@ def fit(
     plain = ordinal._maximise(setup.likelihood, setup.start)
     fixed = ordinal._assemble(setup, plain)
     repeated = int(np.sum(np.bincount(outcomes) > 1))
-    peak = _better(_search(panel, plain) if repeated else None, plain)
-    while nodes > 1 and _error(panel, peak) > QUADRATURE_TOLERANCE and (finer := _finer(panel)):
-        panel = finer
-        peak = _better(_search(panel, plain, peak.parameters), plain)
+    panel, peak = mixed_search.maximum(panel, plain, estimated=repeated > 0)
     upward, downward = np.zeros((2, setup.columns), dtype=bool)
     if not fixed.converged:
         found = ordinal.recession(setup.low, setup.high, setup.x)
@@ -279,155 +238,9 @@ def _panel(
     return panel, place[has_upper | has_lower]
 
 
-def _search(panel: Panel, plain: ordinal._Maximum, start: Floats | None = None) -> _Peak:
-    """The best maximum that is found from the fit without patient effects, or from `start`.
-
-    In a few patients the likelihood may have a maximum at a small sigma, or at 0, and a higher one
-    at a large sigma. So both sides are climbed, unless a `start` leads to a higher one than 0.
-    """
-    if start is not None and 0.0 < start[-1] < LARGEST_SIGMA:
-        found = _maximise(panel, start, list(plain.closed))
-        if found.loglik > plain.loglik + _GAIN_OF_SIGMA:
-            return found
-    peaks: list[_Peak] = []
-    for sigmas in _STARTS:
-        points = [
-            np.append(plain.parameters * math.sqrt(1.0 + _FLATTENING * sigma**2), sigma)
-            for sigma in sigmas
-        ]
-        best = max(points, key=lambda point: panel.at(point).loglik)
-        peaks.append(_maximise(panel, best, list(plain.closed)))
-    return max(peaks, key=lambda peak: peak.loglik)
-
-
-def _finer(panel: Panel) -> Panel | None:
-    """The panel with twice its nodes and one more; None where there are none."""
-    count = 2 * len(panel.nodes) + 1
-    return panel.with_nodes(count) if count <= mixed_likelihood.MOST_NODES else None
-
-
-def _error(panel: Panel, peak: _Peak) -> float:
-    """By how much other nodes change the log-likelihood at a maximum."""
-    if peak.sigma == 0.0:
-        return 0.0
-    other = _finer(panel) or panel.with_nodes(len(panel.nodes) // 2)
-    return abs(other.at(peak.parameters).loglik - peak.loglik)
-
-
-def _better(interior: _Peak | None, plain: ordinal._Maximum) -> _Peak:
-    """The maximum with patient effects if it is higher, else that without."""
-    if interior is not None and interior.loglik > plain.loglik + _GAIN_OF_SIGMA:
-        return interior
-    return _Peak(
-        np.append(plain.parameters, 0.0),
-        plain.loglik,
-        plain.gradient,
-        plain.information,
-        plain.converged,
-        plain.iterations + (interior.iterations if interior else 0),
-        plain.closed,
-    )
-
-
-def _maximise(panel: Panel, start: Floats, closed: list[int]) -> _Peak:
-    """Newton's method inside, a primal active set of emptied categories around it.
-
-    The set stays empty unless some category is occupied by no outcome alone.
-    """
-    likelihood = panel.likelihood
-    iterations, parameters = 0, start
-    for _ in range(20 * len(likelihood.order) + 1):
-        basis, first = ordinal._merging(likelihood, closed)
-        inner = np.append(parameters[first], parameters[-1])
-        found, hit = _newton(panel.mapped(basis), inner)
-        iterations += found.iterations
-        parameters = np.append(basis @ found.parameters[:-1], found.sigma)
-        peak = _Peak(
-            parameters,
-            found.loglik,
-            found.gradient,
-            found.information,
-            found.converged,
-            iterations,
-            tuple(sorted(closed)),
-        )
-        if hit is not None:
-            closed = [*closed, hit]
-            continue
-        release = _wrongly_closed(panel, parameters, closed) if found.converged else None
-        if release is None:
-            break
-        closed = [row for row in closed if row != release]
-    return peak
-
-
-def _wrongly_closed(panel: Panel, parameters: Floats, closed: list[int]) -> int | None:
-    """The closed row of `order` with the most negative Lagrange multiplier, if there is one."""
-    if not closed:
-        return None
-    gradient = panel.at(parameters).gradient[:-1]
-    rows = panel.likelihood.order[closed]
-    multipliers = np.linalg.lstsq(rows.T, -gradient, rcond=None)[0]
-    worst = int(np.argmin(multipliers))
-    return closed[worst] if multipliers[worst] < -1e-8 else None
-
-
-def _newton(panel: Panel, start: Floats) -> tuple[_Peak, int | None]:
-    """Newton's method with step-halving; stops early where a step closes a row of `order`.
-
-    Away from the maximum the log-likelihood need not be concave in sigma: eigenvalues of the
-    information enter by their size (Dauphin et al. 2014, NeurIPS 27), so every step leads uphill.
-    """
-    point, at = start, panel.at(start)
-    converged, hit, iteration = False, None, 0
-    information = panel.information(point)
-    while iteration < _MAX_ITERATIONS and abs(point[-1]) <= LARGEST_SIGMA:
-        values, vectors = np.linalg.eigh(information)
-        sizes = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
-        step = vectors @ ((vectors.T @ at.gradient) / sizes)
-        shift = np.abs(panel.likelihood.design @ step[:-1]).max(initial=0.0)
-        moved = max(float(shift), abs(float(step[-1])))
-        gain = float(at.gradient @ step)
-        if moved < 1e-9 or (moved < 1e-5 and gain < 1e-16):
-            converged = bool(values[0] > 1e-9 * values[-1])
-            break
-        if gain < 1e-12 and moved > 0.1:
-            break
-        iteration += 1
-        step *= min(1.0, max(_LONGEST_STEP, abs(point[-1])) / moved)
-        limit, nearest = ordinal._room(panel.likelihood, point[:-1], step[:-1])
-        if limit == 0.0:
-            hit = nearest
-            break
-        ahead, length = _advance(panel, point, at, step, min(1.0, limit))
-        if ahead is None:
-            converged = bool(moved < 1e-5 and values[0] > 1e-9 * values[-1])
-            break
-        point, at = point + length * step, ahead
-        if length == limit:
-            hit = nearest
-            break
-        information = panel.information(point)
-    point = np.append(point[:-1], abs(point[-1]))
-    return _Peak(point, at.loglik, at.gradient, information, converged, iteration), hit
-
-
-def _advance(
-    panel: Panel, point: Floats, at: mixed_likelihood.Value, step: Floats, length: float
-) -> tuple[mixed_likelihood.Value | None, float]:
-    """Halve the step until the likelihood rises enough; None where it does not."""
-    gain = float(at.gradient @ step)
-    for _ in range(30):
-        ahead = panel.at(point + length * step)
-        if ahead.loglik >= at.loglik + 1e-4 * length * gain - 1e-13 * (1.0 + abs(at.loglik)):
-            return ahead, length
-        length *= 0.5
-    return None, 0.0
-
-
 def _assembled(
     panel: Panel,
-    peak: _Peak,
+    peak: mixed_search.Peak,
     fixed: ordinal.OrdinalFit,
     setup: ordinal._Setup,
     patients: tuple[Hashable, ...],
@@ -455,8 +268,8 @@ def _assembled(
     if inside:
         to_scaled[q, q] = peak.sigma
     information = to_scaled.T @ peak.information @ to_scaled
-    error = _error(panel, peak)
-    exact = len(panel.nodes) == 1 or error <= QUADRATURE_TOLERANCE
+    error = mixed_search.quadrature_error(panel, peak)
+    exact = len(panel.nodes) == 1 or error <= mixed_search.QUADRATURE_TOLERANCE
     converged = peak.converged and exact and not (upward | downward).any()
     covariance = np.full((m + p + 1, m + p + 1), np.nan)
     if converged:
@@ -485,7 +298,7 @@ def _assembled(
         downward=downward,
         boundary=identified and not inside,
         identified=identified,
-        unbounded=peak.sigma > LARGEST_SIGMA,
+        unbounded=peak.sigma > mixed_search.LARGEST_SIGMA,
         nodes=len(panel.nodes),
         quadrature_error=error,
         patients=patients,
@@ -521,8 +334,8 @@ class _Profile:
         """Log-likelihood maximised over the other parameters with the coefficient at `value`."""
         panel = self._panel.without(self._index, value)
         plain = ordinal._maximise(panel.likelihood, self._start)
-        interior = _search(panel, plain, self._last) if self._identified else None
-        found = _better(interior, plain)
+        interior = mixed_search.search(panel, plain, self._last) if self._identified else None
+        found = mixed_search.better(interior, plain)
         if found.converged and found.sigma > 0.0:
             self._last = found.parameters
         return found.loglik
