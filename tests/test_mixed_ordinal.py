@@ -355,20 +355,26 @@ def test_a_profile_interval_excludes_zero_exactly_when_the_test_rejects():
     assert min(abs(ends[0]), abs(ends[1])) == pytest.approx(0.0, abs=1e-5)
 
 
-def test_a_category_held_only_by_intervals_may_empty_at_the_maximum():
-    low = np.tile([0, 2, 0, 1, 2], 4)
-    high = np.tile([0, 2, 1, 2, 2], 4)
-    low[:5], high[:5] = 0, 0
-    groups = np.repeat(np.arange(4), 5)
-    x = np.empty((20, 0))
-    fit = mixed_ordinal.fit(low, high, x, groups, nodes=30)
+@pytest.mark.parametrize(
+    ("low", "high", "groups", "empty_without", "empty_with"),
+    [
+        ("00000020120201202012", "00000021220212202122", "00000111112222233333", (1,), (1,)),
+        ("1022021220010", "2222122220021", "0022022201110", (1,), ()),
+        ("102020102", "212021222", "121032030", (), (1,)),
+    ],
+)
+def test_a_category_held_only_by_intervals_may_empty(low, high, groups, empty_without, empty_with):
+    """It may do so with patient effects and not without them, or the other way round."""
+    low, high, groups = (np.array([int(c) for c in cells]) for cells in (low, high, groups))
+    fit = mixed_ordinal.fit(low, high, np.empty((len(low), 0)), groups, nodes=40)
     assert fit.converged
     assert fit.sigma > 0.5
-    assert fit.collapsed == (1,)
+    assert fit.fixed.collapsed == empty_without
+    assert fit.collapsed == empty_with
 
     def negative(v):
         cuts = {0: v[0], 1: v[0] + v[1] ** 2}
-        return -brute_loglik(low, high, x, groups, cuts, np.empty(0), v[2])
+        return -brute_loglik(low, high, np.empty((len(low), 0)), groups, cuts, np.empty(0), v[2])
 
     found = minimize(negative, [0.0, 0.5, 1.0], method="Nelder-Mead", options={"fatol": 1e-9})
     assert fit.loglik == pytest.approx(-found.fun, abs=1e-6)
