@@ -32,13 +32,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, chdtri
 
 from captem import ordinal
-from captem.firth_newton import Booleans, Floats, Peaks, highest, maximise, starts
+from captem.firth_newton import Booleans, Floats, Peaks, every, highest, maximise
 from captem.firth_setup import Setup, aliased_many, checked, receding
 from captem.ordinal import _checked_weights, _condition_number
 
 _MAX_DOUBLINGS = 60
 # Numbers in each working array of a batch: few enough to stay in a processor's cache.
-_CHUNK = 20_000
+_CHUNK = 15_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ class FirthFit:
         condition_number: largest over smallest eigenvalue of I, in the same coefficients; `inf`
             where I is numerically singular.
         iterations: Newton steps taken.
-        maxima: how many different maxima the starting points led to; above 1, be wary.
+        maxima: how many different maxima the starting points led to; above 1, be wary: another one
+            may be as high.
         aliased: positions in `coefficients` of columns collinear with those before them.
         separated: which coefficients the plain likelihood drives to infinity, shape (p + 1,).
         one_outcome: every outcome of positive weight is the same. The slopes would have finite
@@ -149,16 +150,13 @@ def fit(y: ArrayLike, x: ArrayLike, weights: ArrayLike | None = None) -> FirthFi
         separated[[j for j in range(p + 1) if j not in aliased]] = True
     elif not _finite_without_penalty(setup):
         separated[list(kept)] = receding(setup)
-    begin = starts(setup.model, weight[None])[0]
-    peaks = maximise(setup.model, np.tile(weight, (len(begin), 1)), begin)
-    return _assemble(setup, peaks, aliased, separated, one_outcome)
+    return _assemble(setup, every(setup.model, weight), aliased, separated, one_outcome)
 
 
 def fit_many(y: ArrayLike, x: ArrayLike, counts: ArrayLike) -> FirthMany:
     """Fit one model under R sets of weights at once: bootstrap counts, or rows left out.
 
-    Two starting points for each replicate where `fit` has four; a replicate that converges from
-    neither is given to `fit`.
+    A replicate that does not converge, or comes to lie between two maxima, is given to `fit`.
 
     Args:
         y, x: as in `fit`.
@@ -289,7 +287,6 @@ def _assemble(
     """Bring the highest of some peaks from the standardised design to the coefficients."""
     order = np.where(peaks.converged, peaks.point.penalised, -np.inf)
     best = int(np.argmax(order if peaks.converged.any() else peaks.point.penalised))
-    heights = np.sort(order[peaks.converged])
     point = peaks.point
     information = setup.to_scaled.T @ point.information[best] @ setup.to_scaled
     kept = list(setup.kept)
@@ -313,12 +310,21 @@ def _assemble(
         max_abs_score=float(np.abs(peaks.score[best] @ setup.to_scaled).max()),
         condition_number=_condition_number(information),
         iterations=int(peaks.iterations[best]),
-        maxima=int(1 + np.sum(np.diff(heights) > 1e-6)) if len(heights) else 0,
+        maxima=_different(peaks.point.parameters[peaks.converged] @ setup.model.design.T),
         aliased=aliased,
         separated=separated,
         one_outcome=one_outcome,
         _setup=setup,
     )
+
+
+def _different(predictors: Floats) -> int:
+    """How many of some linear predictors (S, n) are more than 0.2 logits apart."""
+    found: list[Floats] = []
+    for row in predictors:
+        if all(np.abs(row - other).max() > 0.2 for other in found):
+            found.append(row)
+    return len(found)
 
 
 def _fill(many: FirthMany, setup: Setup, rows: NDArray[np.int64], peaks: Peaks) -> None:
@@ -358,15 +364,15 @@ class _Profile:
 
     def __init__(self, fit: FirthFit, held: tuple[int, ...]) -> None:
         setup = fit._setup
-        # The intercept itself is a parameter of the design only where that is not centred.
-        centre = np.zeros_like(setup.centre) if 0 in held else setup.centre
-        self._model = setup.model_about(centre)
+        self._model, to_scaled = setup.ending(held)
         self._weights = np.tile(setup.weights, (3, 1))
-        self._held = held
-        self._scale = np.concatenate([[1.0], setup.scale])[list(held)]
+        k = len(setup.kept)
+        self._held = tuple(range(k - len(held), k))
+        # The value of all held coefficients at once; only 0 is asked of several.
+        self._scale = to_scaled[k - len(held) :, list(held)].sum(axis=1)
         self._penalty = setup.penalty
         self._maximum = fit.penalised_loglik
-        self._peak = setup.to_scaled_about(centre) @ fit.coefficients[list(setup.kept)]
+        self._peak = to_scaled @ fit.coefficients[list(setup.kept)]
         self._last = self._peak
 
     def loglik(self, value: float) -> float:

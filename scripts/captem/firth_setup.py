@@ -1,4 +1,4 @@
-"""The rows and columns of a logistic regression: checks, scales, aliases, separation."""
+"""The rows and columns of a logistic regression: checks, orthonormal design, separation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _RECESSION_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """The rows and columns of a fit, and the standardised design that the search works on.
+    """The rows and columns of a fit, and the orthonormal design that the search works on.
 
-    `kept` holds the positions in the coefficients that are estimated; `x` (n, k - 1) has their
-    columns, and the design is (1, (x - centre) / scale).
+    `kept` holds the positions of the k coefficients that are estimated, the intercept first; `x`
+    (n, k - 1) has the columns of the others.
     """
 
     y: Floats
@@ -30,49 +30,54 @@ class Setup:
     weights: Floats
     kept: tuple[int, ...]
     columns: int
-    centre: Floats
-    scale: Floats
 
     @classmethod
     def of(cls, y: Floats, x: Floats, weights: Floats, kept: tuple[int, ...]) -> Setup:
         """Take from `x` (n, p) the columns `kept`, which are not aliased."""
         used = x[:, [position - 1 for position in kept[1:]]]
-        centre = used.mean(axis=0)
-        scale = np.sqrt(((used - centre) ** 2).mean(axis=0))
-        return cls(y, used, weights, kept, x.shape[1] + 1, centre, scale)
+        return cls(y, used, weights, kept, x.shape[1] + 1)
+
+    def ending(self, last: tuple[int, ...] = ()) -> tuple[Model, Floats]:
+        """A model in orthonormal columns, and the matrix from coefficients to its parameters.
+
+        The columns of z are taken in order, those of `last` (places among the k) at the end, and
+        z = QR. So the last parameters depend on the last coefficients alone. Columns are centred
+        first, which changes only the parameter of the intercept, unless it is among the last.
+        """
+        n, k = len(self.y), len(self.kept)
+        centre = np.zeros(k - 1) if 0 in last else self.x.mean(axis=0)
+        scale = self.x.std(axis=0)
+        standard = np.column_stack([np.ones(n), (self.x - centre) / scale])
+        to_standard = np.diag(np.concatenate([[1.0], scale]))
+        to_standard[0, 1:] = centre
+        order = [place for place in range(k) if place not in last] + list(last)
+        q, r = np.linalg.qr(standard[:, order])
+        size = np.sqrt(n)
+        return Model.of(self.y, q * size), (r / size) @ to_standard[order]
 
     @cached_property
+    def _whole(self) -> tuple[Model, Floats]:
+        return self.ending()
+
+    @property
     def model(self) -> Model:
-        """The search's model; its parameters are `to_scaled` @ coefficients."""
-        return self.model_about(self.centre)
+        """The model of the search for the maximum."""
+        return self._whole[0]
 
-    def model_about(self, centre: Floats) -> Model:
-        """The model in the design (1, (x - centre) / scale)."""
-        scaled = (self.x - centre) / self.scale
-        return Model.of(self.y, np.column_stack([np.ones(len(self.y)), scaled]))
-
-    def to_scaled_about(self, centre: Floats) -> Floats:
-        """The matrix that takes coefficients (k,) to the parameters of `model_about(centre)`."""
-        matrix = np.diag(np.concatenate([[1.0], self.scale]))
-        matrix[0, 1:] = centre
-        return matrix
-
-    @cached_property
+    @property
     def to_scaled(self) -> Floats:
-        """The matrix that takes coefficients to the parameters of `model`."""
-        return self.to_scaled_about(self.centre)
+        """The matrix (k, k) from coefficients to the parameters of `model`."""
+        return self._whole[1]
 
     @cached_property
     def from_scaled(self) -> Floats:
         """The inverse of `to_scaled`."""
-        matrix = np.diag(np.concatenate([[1.0], 1.0 / self.scale]))
-        matrix[0, 1:] = -self.centre / self.scale
-        return matrix
+        return np.asarray(np.linalg.inv(self.to_scaled), dtype=float)
 
     @cached_property
     def penalty(self) -> float:
-        """1/2 log |I| of the coefficients, less that of the standardised design."""
-        return float(np.log(self.scale).sum())
+        """1/2 log |I| of the coefficients, less that of the parameters of any model of these."""
+        return float(np.linalg.slogdet(self.to_scaled)[1])
 
 
 def checked(y: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
