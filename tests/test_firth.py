@@ -175,6 +175,21 @@ def test_the_highest_of_several_maxima_is_found_and_the_others_are_said():
     np.testing.assert_allclose(many.coefficients[0], fit.coefficients, rtol=1e-6)
 
 
+def test_a_search_that_ends_between_two_equal_maxima_goes_on_either_way():
+    """Four distinct rows in a symmetric plan: every search starts on the line between the two."""
+    x = np.array([[0.5, -1.0], [-1.5, 1.0], [-0.5, -1.5], [-0.5, -0.5]])
+    y, counts = np.array([1, 0, 0, 0]), np.array([2, 1, 1, 6])
+    fit = firth.fit(y, x, counts)
+    assert fit.converged
+    assert fit.maxima == 2
+    rng = np.random.default_rng(3)
+    tops = [climbed(lambda b: direct(b, y, x, counts), 3 * rng.normal(size=3)) for _ in range(4)]
+    assert fit.penalised_loglik == pytest.approx(max(top for _, top in tops), abs=1e-8)
+    many = firth.fit_many(y, x, counts[None])
+    assert many.converged.all()
+    assert many.penalised_loglik[0] == pytest.approx(fit.penalised_loglik, abs=1e-8)
+
+
 @properties
 @given(cohorts())
 def test_relabelling_the_outcome_turns_the_signs(data):

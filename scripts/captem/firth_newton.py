@@ -215,13 +215,17 @@ def starts(model: Model, weights: Floats) -> Floats:
     direction = np.zeros((len(weights), k))
     seen = weights > 0.0
     ridge = 1e-10 * weights.sum(axis=1)[:, None, None] * np.eye(k)
+    active = np.arange(len(weights))
     for _ in range(10):
-        eta = direction @ model.design.T
+        weight = weights[active]
+        eta = direction[active] @ model.design.T
         chance = expit(eta)
-        information = ((weights * chance * expit(-eta)) @ model.squares).reshape(-1, k, k) + ridge
-        step = _solved(information, (weights * (model.y - chance)) @ model.design)
-        size = np.where(seen, np.abs(step @ model.design.T), 0.0).max(axis=1)
-        direction += step * np.minimum(1.0, 10.0 / np.maximum(size, 1e-9))[:, None]
+        information = ((weight * chance * expit(-eta)) @ model.squares).reshape(-1, k, k)
+        score = (weight * (model.y - chance)) @ model.design
+        step = _solved(information + ridge[active], score)
+        size = np.where(seen[active], np.abs(step @ model.design.T), 0.0).max(axis=1)
+        direction[active] += step * np.minimum(1.0, 10.0 / np.maximum(size, 1e-9))[:, None]
+        active = active[size > 1e-3]
     size = np.sort(np.where(seen, np.abs(direction @ model.design.T), -1.0), axis=1)
     largest = size[:, -1]
     median = size[np.arange(len(size)), -1 - seen.sum(axis=1) // 2]
