@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from captem import firth, limits, model_parts, ordinal
+from captem import firth, limits, model_parts, ordinal, statistics
 from captem.model_parts import LEVEL, Estimates, Model
 
 
@@ -43,6 +43,8 @@ def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarra
             f"{' and '.join(apart)} {verb} those who gained the criterion from those who did not: "
             "the estimate is finite by its penalty and says little beyond its direction"
         )
+    if found.maxima > 1:
+        caution = caution or "the penalised likelihood has several maxima; the highest is given"
     doubts = model_parts.doubts(model, x, caution)
     values = [
         {"n_patients": n, "n_events": events} | _estimate(found, column, doubt)
@@ -68,6 +70,7 @@ def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarra
             "max_abs_score": found.max_abs_score,
             "condition_number": found.condition_number,
             "separated": apart,
+            "maxima": found.maxima,
         },
     }
     return Estimates(model_parts.rows(model, subset, role, values), record)
@@ -91,6 +94,8 @@ def _refusal(model: Model, gained: np.ndarray, x: np.ndarray) -> str:
 def _estimate(found: firth.FirthFit, column: int, doubt: str) -> dict[str, Any]:
     low, high = firth.profile_interval(found, column, LEVEL)
     statistic, p_value = firth.likelihood_ratio(found, column)
+    if math.isnan(low + high + p_value):
+        return statistics.not_estimable("the profile of the penalised likelihood was not found")
     return {
         "estimate": math.exp(found.coefficients[column]),
         "conf_low": math.exp(low),
