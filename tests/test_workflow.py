@@ -97,7 +97,7 @@ def test_second_run_does_nothing(example):
         ("ordinal.py", {"fit_models"} | AFTER_STATISTICS),
         (
             "transitions.py",
-            {"compute_transitions", "draw_transition_matrix", "draw_paired_slopes",
+            {"compute_transitions", "fit_models", "draw_transition_matrix", "draw_paired_slopes",
              "draw_gain_by_mib1"} | AFTER_STATISTICS,
         ),
     ],
