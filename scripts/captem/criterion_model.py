@@ -97,9 +97,9 @@ def _estimate(found: firth.FirthFit, column: int, doubt: str) -> dict[str, Any]:
     if math.isnan(low + high + p_value):
         return statistics.not_estimable("the profile of the penalised likelihood was not found")
     return {
-        "estimate": math.exp(found.coefficients[column]),
-        "conf_low": math.exp(low),
-        "conf_high": math.inf if high == math.inf else math.exp(high),
+        "estimate": model_parts.ratio(found.coefficients[column]),
+        "conf_low": model_parts.ratio(low),
+        "conf_high": model_parts.ratio(high),
         "conf_level": LEVEL,
         "interval_method": "profile penalised likelihood",
         "statistic": statistic,

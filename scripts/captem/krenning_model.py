@@ -98,9 +98,9 @@ def _reduced(
     for beta, error, doubt in zip(found.beta, errors, doubts, strict=True):
         values.append(
             {
-                "estimate": math.exp(beta),
-                "conf_low": math.exp(beta - z * error),
-                "conf_high": math.exp(beta + z * error),
+                "estimate": model_parts.ratio(beta),
+                "conf_low": model_parts.ratio(beta - z * error),
+                "conf_high": model_parts.ratio(beta + z * error),
                 "conf_level": LEVEL,
                 "interval_method": "bias-reduced, Wald",
                 "statistic": float(beta / error),
@@ -160,9 +160,9 @@ def _likelihood(
         statistic, p_value = ordinal.likelihood_ratio(found, column)
         values.append(
             {
-                "estimate": _ratio(beta),
-                "conf_low": _ratio(bounds[0]),
-                "conf_high": _ratio(bounds[1]),
+                "estimate": model_parts.ratio(beta),
+                "conf_low": model_parts.ratio(bounds[0]),
+                "conf_high": model_parts.ratio(bounds[1]),
                 "conf_level": LEVEL,
                 "interval_method": "profile likelihood",
                 "statistic": statistic,
@@ -189,10 +189,6 @@ def _likelihood(
             "collapsed_scores": list(found.collapsed),
         }
     return values, record
-
-
-def _ratio(beta: float) -> float:
-    return math.inf if beta == math.inf else math.exp(beta)
 
 
 def _coefficients(

@@ -85,7 +85,9 @@ def few_for_interval(n: int) -> str:
     """Return why an interval from so few patients is to be read as exploratory, or empty text."""
     if n >= MIN_FOR_INTERVAL:
         return ""
-    return f"{n} patients: a 95 % interval from so few can hold the truth in fewer than 88 %"
+    return (
+        f"{n} patients: a 95 % interval from so few can miss the truth much more often than in 5 %"
+    )
 
 
 def no_small_p(patients: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,14 @@ def separating(model: Model, low: np.ndarray, high: np.ndarray, x: np.ndarray) -
         if receding[i] and not ordinal.separated(low, high, np.delete(x, i, axis=1)).any()
     ]
     return causes or [term for term, yes in zip(model.terms, receding, strict=True) if yes]
+
+
+def ratio(beta: float) -> float:
+    """Return the ratio of a coefficient; infinite where no number can hold it."""
+    try:
+        return math.exp(beta)
+    except OverflowError:
+        return math.inf
 
 
 def doubts(model: Model, x: np.ndarray, caution: str) -> list[str]:
