@@ -26,6 +26,16 @@ MIN_FOR_ASSOCIATION = 3
 STABLE_ASSOCIATION = 10
 # The interval of kappa is a large-sample one.
 STABLE_KAPPA = 30
+# At n = 23 a fifth of the resamples of an ordinal outcome lose a category.
+MIN_FOR_ORDINAL_BOOTSTRAP = 40
+MIN_FOR_BOOTSTRAP = 10
+# Imputation draws on the patients who have the value; too few, or too many gaps, make it invention.
+MIN_FOR_IMPUTATION = 40
+MOST_MISSING = 0.5
+# A model of who was scanned again needs patients of its own.
+MIN_FOR_WEIGHTS = 100
+# A cluster-robust standard error is made of as many independent parts as there are patients.
+MIN_CLUSTERS = 10
 # With less than one unit between the lowest and the highest patient, a ratio per unit is a guess.
 MIN_SPAN = 1.0
 # Residuals this small against the outcome are rounding, and a standard error of them is noise.
@@ -206,6 +216,40 @@ def left_out_of_kappa(intervals: int) -> str:
     if not intervals:
         return ""
     return f"{intervals} left out because a score is an interval"
+
+
+def too_few_for_bootstrap(n: int, least: int = MIN_FOR_BOOTSTRAP) -> str:
+    """Return why bootstrap intervals of so few patients are refused, or empty text."""
+    if n >= least:
+        return ""
+    why = ", as resamples of fewer lose whole scores" if least > MIN_FOR_BOOTSTRAP else ""
+    return f"{n} patients: the bootstrap needs {least}{why}"
+
+
+def too_few_for_imputation(n: int, missing: int) -> str:
+    """Return why missing predictors are not imputed, or empty text.
+
+    `n` patients would be analysed, `missing` of them lack a predictor.
+    """
+    if n < MIN_FOR_IMPUTATION:
+        return f"{n} patients: imputation needs {MIN_FOR_IMPUTATION}"
+    if missing > MOST_MISSING * n:
+        return f"{missing} of {n} patients lack a predictor, too many to impute them from the rest"
+    return ""
+
+
+def too_few_for_weights(n: int) -> str:
+    """Return why patients not scanned again are not made up for by weights, or empty text."""
+    if n >= MIN_FOR_WEIGHTS:
+        return ""
+    return f"{n} patients: a model of who was scanned again needs {MIN_FOR_WEIGHTS}"
+
+
+def too_few_clusters(patients: int) -> str:
+    """Return why standard errors robust to clusters are refused, or empty text."""
+    if patients >= MIN_CLUSTERS:
+        return ""
+    return f"{patients} patients: cluster-robust standard errors need {MIN_CLUSTERS}"
 
 
 def short_span(span: float, unit: str) -> str:
