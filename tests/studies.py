@@ -14,8 +14,10 @@ from captem import (
     cohort,
     describe,
     models,
+    sensitivity,
     statistics,
     tables,
+    terms,
     transition_rows,
     transitions,
 )
@@ -78,14 +80,20 @@ def analysed(settings: dict) -> Study:
     changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
     lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
     confirmatory = settings["confirmatory_sources"]
+    plan = terms.Plan.of(settings["mib1_floor"], settings["models"])
     fitted, records = models.estimate(
-        patients, through_csv(changes), confirmatory, settings["mib1_floor"]
+        patients, lesions, through_csv(changes), confirmatory, plan, seed
     )
+    alternatives = sensitivity.Settings(
+        plan=plan, noise=settings["noise"], boundaries=boundaries, seed=seed,
+        **settings["criterion"], **settings["sensitivity"],
+    )  # fmt: skip
     rows = [
         describe.describe(patients),
         transition_rows.estimate(patients, changes, lesion_changes, confirmatory, boundaries, seed),
         bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
         fitted,
+        sensitivity.estimate(patients, lesions, through_csv(changes), confirmatory, alternatives),
     ]
     matrix = through_csv(transitions.matrix(patients))
     collected = statistics.combine([through_csv(part) for part in rows])

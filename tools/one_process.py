@@ -23,10 +23,12 @@ from captem import (  # noqa: E402
     models,
     origin,
     provenance,
+    sensitivity,
     statistics,
     summary,
     table_formats,
     tables,
+    terms,
     transition_rows,
     transitions,
 )
@@ -62,7 +64,12 @@ def main(out: Path) -> None:
     changes = transitions.patient_transitions(patients, lesions, threshold, rule, boundaries)
     lesion_changes = transitions.lesion_transitions(lesions, threshold, patients, boundaries)
     matrix = transitions.matrix(patients)
-    fitted, records = models.estimate(patients, changes, confirmatory, floor)
+    plan = terms.Plan.of(floor, settings["models"])
+    fitted, records = models.estimate(patients, lesions, changes, confirmatory, plan, seed)
+    alternatives = sensitivity.Settings(
+        plan=plan, noise=settings["noise"], boundaries=boundaries, seed=seed,
+        **settings["criterion"], **settings["sensitivity"],
+    )  # fmt: skip
     rows = statistics.combine(
         [
             describe.describe(patients),
@@ -71,6 +78,7 @@ def main(out: Path) -> None:
             ),
             bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
             fitted,
+            sensitivity.estimate(patients, lesions, changes, confirmatory, alternatives),
         ]
     )
     write_frame(out / "transitions/transitions.csv", changes)

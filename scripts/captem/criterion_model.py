@@ -17,6 +17,30 @@ from captem import firth, limits, model_parts, ordinal, statistics
 from captem.model_parts import LEVEL, Estimates, Model
 
 
+def outcome(chosen: pd.DataFrame) -> np.ndarray:
+    """Return who gained the criterion, 0 or 1, shape (n,)."""
+    return chosen["criterion_post"].eq("yes").to_numpy(dtype=int)
+
+
+def effective_n(chosen: pd.DataFrame) -> float:
+    """Return the smaller of the numbers of those who gained the criterion and who did not."""
+    gained = outcome(chosen)
+    return float(min(gained.sum(), len(gained) - gained.sum()))
+
+
+def asked_of(patients: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
+    """Return the patients with the criterion and the baseline score that it compares.
+
+    Parameters
+    ----------
+    patients : canonical patient table.
+    status : their rows in the same order, with `scored`, `criterion_pre`, `criterion_post`,
+        `krenning_pre_low` and `krenning_pre_high`, as `criterion.by_rule` gives them.
+    """
+    names = ("criterion_pre", "criterion_post", "scored", "krenning_pre_low", "krenning_pre_high")
+    return patients.assign(**{name: status[name].to_numpy() for name in names})
+
+
 def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarray) -> Estimates:
     """Fit the model to the patients of a subset.
 
@@ -25,7 +49,7 @@ def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarra
     chosen : patients who did not meet the criterion before, with `criterion_post` `yes` or `no`.
     x : (n, p) the terms of the model.
     """
-    gained = chosen["criterion_post"].eq("yes").to_numpy()
+    gained = outcome(chosen)
     n, events = len(chosen), int(gained.sum())
     if reason := _refusal(model, gained, x):
         return model_parts.refused(model, subset, role, n, reason, events=events)
@@ -33,8 +57,7 @@ def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarra
     if not found.converged:
         reason = "no penalised estimate could be found"
         return model_parts.refused(model, subset, role, n, reason, events=events)
-    answers = gained.astype(int)
-    apart = model_parts.separating(model, answers, answers, x)
+    apart = model_parts.separating(model, gained, gained, x)
     effective = min(events, n - events)
     caution = limits.few_for_regression(effective, len(model.terms))
     if apart:

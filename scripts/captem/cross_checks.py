@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from captem import notation
+from captem.between_scans import NO_THERAPY, bare
 from captem.lesions import NUMBER
 from captem.problems import ERROR, WARNING, Problem
 
@@ -170,24 +171,17 @@ def _changed(name: str) -> Callable:
 
     def finds(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
         before, after = _texts(frame, f"{name}_pre"), _texts(frame, f"{name}_post")
-        bare = {text: _bare(text) for text in {*before, *after} if text is not None}
+        plain = {text: bare(text) for text in {*before, *after} if text is not None}
         for i in _places(_both(before, after)):
-            if bare[before[i]] != bare[after[i]]:
+            if plain[before[i]] != plain[after[i]]:
                 yield Finding(i, f"{name}_post", after[i], f"as at baseline: {before[i]}")
 
     return finds
 
 
-def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).lower()
-
-
-_NO_THERAPY = frozenset({"none", "no", "nil", "keine", "nein", "0"})
-
-
 def _therapy_between(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
     for i, text in enumerate(_texts(frame, "interval_therapy")):
-        if text is not None and text.strip().lower() not in _NO_THERAPY:
+        if text is not None and text.strip().lower() not in NO_THERAPY:
             yield Finding(i, "interval_therapy", text, "none: CAPTEM alone between the scans")
     prrt, scan = _texts(frame, "prrt_after_date"), _texts(frame, "pet_date_post")
     for i in _places(_both(prrt, scan)):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from captem import statistics
+from captem import between_scans, statistics
 
 MEASURES = {
     "age_years": "years",
@@ -57,14 +57,12 @@ def describe(patients: pd.DataFrame) -> pd.DataFrame:
                 rows += _levels(name, subset, chosen[name], levels)
         for name in PAIRS:
             if f"{name}_pre" in patients and f"{name}_post" in patients:
-                before, after = chosen[f"{name}_pre"], chosen[f"{name}_post"]
-                both = before.notna() & after.notna()
-                changed = both & before.str.casefold().ne(after.str.casefold())
+                changed = between_scans.changed(chosen, name)
                 rows += [
                     _count(f"describe.{name}_changed", subset, term, int(mask.sum()), n)
                     for term, mask, n in (
-                        ("yes", changed, int(both.sum())),
-                        ("missing", ~both, len(chosen)),
+                        ("yes", changed.fillna(False), int(changed.notna().sum())),
+                        ("missing", changed.isna(), len(chosen)),
                     )
                 ]
     return statistics.frame(rows)

@@ -23,24 +23,46 @@ ML = "maximum_likelihood"
 VARIANTS = ("", ML)
 
 
-def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarray) -> Estimates:
+def outcome(chosen: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the follow-up scores, integers of shape (n,)."""
+    low, high = (chosen[f"krenning_post_{end}"].to_numpy(dtype=int) for end in ("low", "high"))
+    return low, high
+
+
+def effective_n(chosen: pd.DataFrame) -> float:
+    """Return the effective number of observations of the outcome, see `ordinal.effective_n`."""
+    return ordinal.effective_n(*outcome(chosen))
+
+
+def fit(
+    model: Model,
+    subset: str,
+    role: str,
+    chosen: pd.DataFrame,
+    x: np.ndarray,
+    *,
+    reported_only: bool = False,
+) -> Estimates:
     """Fit the model to the patients of a subset.
 
     Parameters
     ----------
     chosen : the patients, with `krenning_post_low` and `krenning_post_high`.
     x : (n, p) the terms of the model.
+    reported_only : leave out the rows of maximum likelihood.
     """
-    low = chosen["krenning_post_low"].to_numpy(dtype=int)
-    high = chosen["krenning_post_high"].to_numpy(dtype=int)
+    low, high = outcome(chosen)
     n = len(chosen)
     if reason := _refusal(model, low, high, x):
-        return model_parts.refused(model, subset, role, n, reason, VARIANTS)
+        variants = VARIANTS[:1] if reported_only else VARIANTS
+        return model_parts.refused(model, subset, role, n, reason, variants)
     effective = ordinal.effective_n(low, high)
     apart = _separating(model, low, high, x)
     reduced, record = _reduced(model, low, high, x, effective, apart)
-    likelihood, beside = _likelihood(model, low, high, x, effective, apart)
     rows = model_parts.rows(model, subset, role, reduced)
+    if reported_only:
+        return Estimates(rows, {"n": n, "effective_n": effective} | record)
+    likelihood, beside = _likelihood(model, low, high, x, effective, apart)
     # One row may claim what was planned; the other method stands beside it.
     beside_it = "sensitivity" if role == "primary" else role
     rows += model_parts.rows(model, subset, beside_it, likelihood, ML)

@@ -1,29 +1,22 @@
 """Models of the follow-up value given the baseline: does MIB1, do cycles, go with uptake gain?
 
-A change is never regressed on its own baseline: the follow-up value is the outcome and the baseline
-a predictor. Cycles are counted after baseline, and patients who respond are given more of them, so
-they stand in a model of their own, as an association, and never adjust the primary model.
+Which models there are: `captem.planned_models`; what their columns are: `captem.terms`. How each is
+fitted: `captem.krenning_model`, `captem.criterion_model`, `captem.suvmax_model`, and for lesions
+`captem.lesion_krenning_model` and `captem.lesion_suvmax_model`. What may be fitted at all is asked
+first (`captem.limits`). Beside the reported rows of a model of patients stand
 
-==========================  ======================================  ============================
-model                       outcome                                 terms
-==========================  ======================================  ============================
-model.krenning              follow-up Krenning score, an interval   krenning_pre, log2_mib1
-                            where the sheet gives one
-model.krenning_cycles       the same                                and captem_cycles
-model.criterion             criterion gained, of those who did not  krenning_pre, log2_mib1
-                            meet it before
-model.criterion_cycles      the same                                and captem_cycles
-model.suvmax                log2 SUVmax at follow-up                log2_suvmax_pre, log2_mib1
-model.suvmax_cycles         the same                                and captem_cycles
-==========================  ======================================  ============================
-
-How each is fitted: `captem.krenning_model`, `captem.criterion_model`, `captem.suvmax_model`. What
-may be fitted at all is asked first (`captem.limits`).
+===================  ===========================================================================
+/maximum_likelihood  profile intervals and likelihood-ratio P, of the ordinal models
+/bootstrap           BCa interval by patient for log2 MIB1      } `captem.resampled`
+/permutation         P for log2 MIB1 given baseline             }
+/imputed             missing terms imputed; the reported rows are those of complete cases
+===================  ===========================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,109 +29,109 @@ from captem import (
     model_parts,
     statistics,
     suvmax_model,
+    terms,
 )
-from captem.describe import midpoint
-from captem.model_parts import PRIMARY_TERM, Model
+from captem.model_parts import Estimates, Model
+from captem.planned_models import CRITERION, KRENNING, OF_PATIENTS, SUVMAX  # noqa: F401
+from captem.terms import Design, Plan
 
-KRENNING = Model("model.krenning", "krenning", ("krenning_pre", PRIMARY_TERM), "primary")
-KRENNING_CYCLES = Model(
-    "model.krenning_cycles", "krenning", (*KRENNING.terms, "captem_cycles"), "exploratory"
-)
-SUVMAX = Model("model.suvmax", "suvmax", ("log2_suvmax_pre", PRIMARY_TERM), "secondary")
-SUVMAX_CYCLES = Model(
-    "model.suvmax_cycles", "suvmax", (*SUVMAX.terms, "captem_cycles"), "exploratory"
-)
-CRITERION = Model("model.criterion", "criterion", ("krenning_pre", PRIMARY_TERM), "secondary")
-CRITERION_CYCLES = Model(
-    "model.criterion_cycles", "criterion", (*CRITERION.terms, "captem_cycles"), "exploratory"
-)
-MODELS = (KRENNING, KRENNING_CYCLES, CRITERION, CRITERION_CYCLES, SUVMAX, SUVMAX_CYCLES)
-_FITS = {
-    "krenning": (krenning_model.fit, krenning_model.VARIANTS),
-    "criterion": (criterion_model.fit, ("",)),
-    "suvmax": (suvmax_model.fit, ("",)),
+_ABSENT = {
+    "krenning_pre": ("krenning_pre_low", "the Krenning score at baseline"),
+    "log2_mib1": ("mib1_low", "the MIB1 index"),
+    "captem_cycles": ("captem_cycles", "the number of CAPTEM cycles"),
+    "log2_suvmax_pre": ("suvmax_pre", "SUVmax at baseline"),
 }
 
 
-def predictors(patients: pd.DataFrame, mib1_floor: float) -> pd.DataFrame:
-    """Return every term of every model, one row a patient.
+@dataclass(frozen=True)
+class _Kind:
+    """How models of one outcome are fitted."""
 
-    Intervals count at their midpoint. A MIB1 below `mib1_floor` percent (a zero, or `<1`) is raised
-    to it, since its logarithm would otherwise decide the fit alone.
-    """
-    cycles = patients.get("captem_cycles", pd.Series(np.nan, index=patients.index))
-    with np.errstate(divide="ignore"):
-        return pd.DataFrame(
-            {
-                "krenning_pre": midpoint(patients, "krenning_pre"),
-                "log2_mib1": np.log2(midpoint(patients, "mib1").clip(lower=mib1_floor)),
-                "captem_cycles": cycles.astype(float),
-                "log2_suvmax_pre": np.log2(patients["suvmax_pre"].astype(float)),
-            }
-        )
+    fit: Callable[..., Estimates]
+    effective_n: Callable[[pd.DataFrame], float]
+    variants: tuple[str, ...] = ("",)
+
+
+_KINDS = {
+    "krenning": _Kind(krenning_model.fit, krenning_model.effective_n, krenning_model.VARIANTS),
+    "criterion": _Kind(criterion_model.fit, criterion_model.effective_n),
+    "suvmax": _Kind(suvmax_model.fit, suvmax_model.effective_n),
+}
 
 
 def estimate(
     patients: pd.DataFrame,
+    lesions: pd.DataFrame,
     changes: pd.DataFrame,
     confirmatory: Sequence[str],
-    mib1_floor: float,
+    plan: Plan,
+    seed: int,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
     """Fit every model to every subset.
 
     Parameters
     ----------
-    patients : canonical patient table.
-    changes : `transitions.csv` of the same patients, for the criterion.
+    patients, lesions : canonical tables.
+    changes : `transitions.csv` of the same patients in the same order, for the criterion.
     confirmatory : sources whose rows may claim what the plan says.
-    mib1_floor : percent, see `predictors`.
+    seed : of resamples, permutations and imputations.
 
     Returns
     -------
-    the rows `model.*` of `statistics.csv`, and for each model what its JSON file holds, by subset.
+    the rows `model.*` and `sensitivity.leave_one_out` of `statistics.csv`, and for each model what
+    its JSON file holds, by subset.
     """
     if "captem_cycles" not in patients:
         patients = patients.assign(captem_cycles=pd.array([pd.NA] * len(patients), dtype="Int64"))
-    patients = patients.assign(
-        **{name: changes[name].to_numpy() for name in ("criterion_pre", "criterion_post")},
-        scored=changes["criterion_pre_low"].notna().to_numpy()
-        & changes["criterion_post_low"].notna().to_numpy(),
-    )
-    # What the rule compared with the threshold, where the criterion is the outcome.
-    compared = patients.assign(
-        krenning_pre_low=changes["criterion_pre_low"].to_numpy(),
-        krenning_pre_high=changes["criterion_pre_high"].to_numpy(),
-    )
+    status = changes.rename(
+        columns={f"criterion_pre_{end}": f"krenning_pre_{end}" for end in ("low", "high")}
+    ).assign(scored=changes["criterion_pre_low"].notna() & changes["criterion_post_low"].notna())
+    asked = criterion_model.asked_of(patients, status)
     rows: list[dict[str, Any]] = []
     records: dict[str, dict[str, Any]] = {}
-    for model in MODELS:
+    for model in OF_PATIENTS:
         records[model.analysis] = {}
+        given = asked if model.outcome == "criterion" else patients
         for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
-            planned = statistics.role(model.planned, subset, patients["source"], confirmatory)
-            given = compared if model.outcome == "criterion" else patients
-            chosen = eligibility.analysed(given[mask], model.analysis)
-            absent = _absent(given[mask], model)
-            x = predictors(chosen, mib1_floor)[list(model.terms)].to_numpy()
-            fit, variants = _FITS[model.outcome]
-            found = (
-                model_parts.refused(model, subset, planned, 0, absent, variants)
-                if absent
-                else fit(model, subset, planned, chosen, x)
-            )
+            role = statistics.role(model.planned, subset, patients["source"], confirmatory)
+            found = _of_patients(model, subset, role, given[mask], plan, seed)
             rows += found.rows
-            records[model.analysis][subset] = {"terms": list(model.terms)} | found.record
+            records[model.analysis][subset] = found.record
     return statistics.frame(rows), records
+
+
+def _of_patients(
+    model: Model, subset: str, role: str, given: pd.DataFrame, plan: Plan, seed: int
+) -> Estimates:
+    """Fit a model to the patients of a subset, with all that stands beside it."""
+    kind = _KINDS[model.outcome]
+    chosen = eligibility.analysed(given, model.analysis)
+    if absent := _absent(given, model):
+        found = model_parts.refused(model, subset, role, 0, absent, kind.variants)
+        design = Design(model, np.empty((0, len(model.terms))))
+    else:
+        design = terms.design(model, chosen, plan, kind.effective_n(chosen))
+        found = kind.fit(design.model, subset, role, chosen, design.x)
+    rows = found.rows + _dropped(design, subset, len(chosen))
+    record = {"terms": list(design.model.terms), "dropped": design.dropped} | found.record
+    return Estimates(rows, record)
+
+
+def _dropped(design: Design, subset: str, n: int) -> list[dict[str, Any]]:
+    """Return a row for each term of the plan that the model does without."""
+    return [
+        statistics.row(
+            design.model.analysis, design.model.outcome, subset,
+            model_parts.estimand(design.model), term=name, n_patients=n,
+            **statistics.not_estimable(f"dropped from the model: {reason}"),
+        )
+        for name, reason in design.dropped.items()
+    ]  # fmt: skip
 
 
 def _absent(patients: pd.DataFrame, model: Model) -> str:
     """Return a sentence where a term of the model is known of no patient at all, or empty text."""
-    needed = {
-        "krenning_pre": ("krenning_pre_low", "the Krenning score at baseline"),
-        "log2_mib1": ("mib1_low", "the MIB1 index"),
-        "captem_cycles": ("captem_cycles", "the number of CAPTEM cycles"),
-        "log2_suvmax_pre": ("suvmax_pre", "SUVmax at baseline"),
-    }
-    missing = [needed[term][1] for term in model.terms if patients[needed[term][0]].isna().all()]
+    missing = [_ABSENT[term][1] for term in model.terms if patients[_ABSENT[term][0]].isna().all()]
     if not missing or patients.empty:
         return ""
     return f"no patient has a value for {' and '.join(missing)}"

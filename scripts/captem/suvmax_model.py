@@ -12,6 +12,11 @@ from captem import limits, model_parts, ordinal
 from captem.model_parts import LEVEL, Estimates, Model
 
 
+def effective_n(chosen: pd.DataFrame) -> float:
+    """Return the number of patients: each measures SUVmax in full."""
+    return float(len(chosen))
+
+
 def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarray) -> Estimates:
     """Fit the model to the patients of a subset; `x` (n, p) holds the terms of the model."""
     n, parameters = len(chosen), len(model.terms) + 1

@@ -15,6 +15,7 @@ from captem import rounding
 from captem import table_parts as parts
 from captem.noise_tables import agreement, associations, noise
 from captem.origin import RECORDED, data_kind
+from captem.sensitivity_table import sensitivity
 from captem.statistics import ALL, CONFIRMATORY
 from captem.wording import (
     MODEL_WORDS,
@@ -293,6 +294,7 @@ def all_tables(
         transitions(statistics, data),
         associations(statistics, data),
         models(statistics, data),
+        sensitivity(statistics, data),
         noise(statistics, data),
         agreement(statistics, data),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from captem.lesions import RULE_WORDS
 from captem.statistics import ALL, CONFIRMATORY
 
 TERM_WORDS = {
@@ -25,6 +26,10 @@ MODEL_WORDS = {
     "model.suvmax_cycles": "SUVmax at follow-up, with CAPTEM cycles: association only",
     "model.criterion": "SSTR criterion gained",
     "model.criterion_cycles": "SSTR criterion gained, with CAPTEM cycles: association only",
+    "model.lesion_krenning": "Krenning score of lesions at follow-up",
+    "model.lesion_krenning_cycles": "Krenning score of lesions, with cycles: association only",
+    "model.lesion_suvmax": "SUVmax of lesions at follow-up",
+    "model.lesion_suvmax_cycles": "SUVmax of lesions, with cycles: association only",
 }
 PREDICTOR_WORDS = {"association.mib1": "MIB1 index", "association.cycles": "CAPTEM cycles"}
 OCCASION_WORDS = {
@@ -33,6 +38,51 @@ OCCASION_WORDS = {
     "own_reference": "liver and spleen of each scan",
     "baseline_reference": "liver and spleen of baseline at both scans",
     "explained": "rises that are none with the organs of baseline",
+}
+ALTERNATIVE_WORDS = {
+    "sensitivity.mib1_interval": "MIB1 given as an interval: {}",
+    "sensitivity.baseline_interval": "baseline score given as an interval: {}",
+    "sensitivity.reference_organs": "score derived from SUVs: {}",
+    "sensitivity.same_scanner": "without patients whose scanner changed",
+    "sensitivity.same_tracer": "without patients whose tracer changed",
+    "sensitivity.without_interval_prrt": "without patients who had PRRT between the scans",
+    "sensitivity.without_interval_therapy": "without patients treated otherwise between the scans",
+    "sensitivity.without_ssa_change": "without patients whose analogue was begun or stopped",
+    "sensitivity.lesion_rule": "score of the patient: {}",
+    "sensitivity.lesion_size": "lesions of at least {}",
+    "sensitivity.reader": "scores of {}",
+    "sensitivity.landmark": "patients who completed at least {}",
+    "sensitivity.who_grade": "per WHO grade by MIB1 alone",
+    "sensitivity.nonlinear_mib1": "is log2 MIB1 bent?",
+    "sensitivity.criterion_rule": "SSTR criterion gained, {}",
+    "sensitivity.gain_outcome": "steps gained per doubling of MIB1 (coupled with the baseline)",
+    "sensitivity.repeatability": "net improvement of SUVmax, changes counted {}",
+    "sensitivity.baseline_error": "corrected for noise of the baseline: {}",
+    "sensitivity.not_rescanned": "patients not scanned again: {}",
+    "sensitivity.leave_one_out": "one patient left out: {}",
+}
+_VARIANT_WORDS = {
+    ("", "low"): "lower end",
+    ("", "high"): "upper end",
+    ("", "own_reference"): OCCASION_WORDS["own_reference"],
+    ("", "baseline_reference"): OCCASION_WORDS["baseline_reference"],
+    ("sensitivity.lesion_rule", "highest"): "highest lesion",
+    ("sensitivity.lesion_rule", "lowest"): "lowest lesion",
+    ("sensitivity.lesion_rule", "index"): "index lesion",
+    ("sensitivity.leave_one_out", "lowest"): "lowest estimate",
+    ("sensitivity.leave_one_out", "highest"): "highest estimate",
+    ("", "reader_1"): "the first reader, in patients read twice",
+    ("", "reader_2"): "the second reader",
+    ("", "tipping"): "reliability at which it is 1",
+    ("", "tipping_interval"): "reliability from which its interval includes 1",
+}
+_WHOLE = {
+    "sensitivity.lesion_size": "the sizes asked for",
+    "sensitivity.criterion_rule": "under each threshold and rule",
+    "sensitivity.repeatability": "from each limit on",
+    "sensitivity.landmark": "the cycles asked for",
+    "sensitivity.reader": "each reader",
+    "sensitivity.baseline_error": "any reliability",
 }
 SUBSET_WORDS = {ALL: "all patients", CONFIRMATORY: "confirmatory sources"}
 
@@ -46,3 +96,29 @@ def reason_words(reason: str) -> str:
     for name, words in TERM_WORDS.items():
         reason = re.sub(rf"\b{name}\b", words, reason)
     return reason
+
+
+def alternative_words(analysis: str, term: str = "", variant: str = "") -> str:
+    """Return what a row `sensitivity.*` asks, in words; without a variant, what all of them ask.
+
+    >>> alternative_words("sensitivity.lesion_size", "log2_mib1", "20_mm_at_baseline")
+    'lesions of at least 20 mm at baseline'
+    >>> alternative_words("sensitivity.criterion_rule", "log2_mib1", "threshold_3_most")
+    'SSTR criterion gained, score 3 or higher reached by more than half of the lesions'
+    >>> alternative_words("sensitivity.lesion_size")
+    'lesions of at least the sizes asked for'
+    """
+    words = ALTERNATIVE_WORDS.get(analysis, analysis.rpartition(".")[2].replace("_", " "))
+    if "{}" not in words:
+        return words
+    if not term and not variant:
+        return words.format(_WHOLE.get(analysis, "each"))
+    if threshold := re.fullmatch(r"threshold_(\d)_(\w+)", variant):
+        return words.format(f"score {threshold[1]} or higher {RULE_WORDS[threshold[2]]}")
+    if limit := re.fullmatch(r"limit_([\d.]+)_percent", term):
+        return words.format(f"from {limit[1]}% on")
+    told = _VARIANT_WORDS.get((analysis, variant)) or _VARIANT_WORDS.get(("", variant))
+    told = told or variant.replace("_", " ")
+    if term and term not in TERM_WORDS:
+        told = ", ".join(filter(None, (term.replace("_", " "), told)))
+    return words.format(told)

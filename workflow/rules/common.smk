@@ -101,6 +101,10 @@ MODELS = (
     "model.criterion_cycles",
     "model.suvmax",
     "model.suvmax_cycles",
+    "model.lesion_krenning",
+    "model.lesion_krenning_cycles",
+    "model.lesion_suvmax",
+    "model.lesion_suvmax_cycles",
 )
 CODE = set()  # grows with each rule; what a run's provenance is hashed over
 TABLES = (
@@ -109,6 +113,7 @@ TABLES = (
     "transitions",
     "associations",
     "models",
+    "sensitivity",
     "noise",
     "agreement",
 )

@@ -1,17 +1,19 @@
 """
-Models: follow-up uptake given baseline, MIB1 and cycles.
+Models: follow-up uptake given baseline, MIB1 and cycles, and how far the answer depends on choices.
 
 REQUIRED INPUTS:
-    cohort/patients.csv, transitions/transitions.csv
+    cohort/patients.csv, lesions.csv, transitions/transitions.csv
 OUTPUTS:
-    models/<model>.json: coefficients, covariance, thresholds and flags of each fit
-    models/statistics.csv: the rows model.*
+    models/<model>.json: coefficients, covariance, thresholds, flags and influence of each fit
+    models/statistics.csv: the rows model.* and sensitivity.leave_one_out
+    sensitivity/statistics.csv: the primary contrast under each alternative
 """
 
 
 rule fit_models:
     input:
         patients=f"{RESULTS}/cohort/patients.csv",
+        lesions=f"{RESULTS}/cohort/lesions.csv",
         transitions=f"{RESULTS}/transitions/transitions.csv",
         code=needs("fit_models.py"),
     output:
@@ -24,7 +26,36 @@ rule fit_models:
     params:
         confirmatory_sources=SETTINGS["confirmatory_sources"],
         mib1_floor=SETTINGS["mib1_floor"],
+        models=SETTINGS["models"],
+        seed=SETTINGS["seed"],
     message:
         "Fitting the models."
     script:
         "../../scripts/fit_models.py"
+
+
+rule assess_sensitivity:
+    input:
+        patients=f"{RESULTS}/cohort/patients.csv",
+        lesions=f"{RESULTS}/cohort/lesions.csv",
+        transitions=f"{RESULTS}/transitions/transitions.csv",
+        code=needs("assess_sensitivity.py"),
+    output:
+        f"{RESULTS}/sensitivity/statistics.csv",
+    log:
+        f"{RESULTS}/logs/assess_sensitivity.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        confirmatory_sources=SETTINGS["confirmatory_sources"],
+        criterion=SETTINGS["criterion"],
+        mib1_floor=SETTINGS["mib1_floor"],
+        models=SETTINGS["models"],
+        sensitivity=SETTINGS["sensitivity"],
+        noise=SETTINGS["noise"],
+        surrogate=SETTINGS["surrogate"],
+        seed=SETTINGS["seed"],
+    message:
+        "Asking the primary question in other ways."
+    script:
+        "../../scripts/assess_sensitivity.py"

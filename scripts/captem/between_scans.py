@@ -1,0 +1,65 @@
+"""What else changed between the two scans of a patient: scanner, tracer, analogue, other treatment.
+
+Answers are `boolean` columns: true, false, or missing where the table does not say.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+NO_THERAPY = frozenset({"none", "no", "nil", "keine", "nein", "0"})
+# Radionuclide treatment by its usual names; nothing else raises or lowers uptake as directly.
+_PRRT = re.compile(
+    r"prrt|lu[\W_]*177|177[\W_]*lu|lutet|lutathera|y[\W_]*90|90[\W_]*y|yttrium|radio(ligand|nuclide)"
+)
+
+
+def bare(text: str) -> str:
+    """Return a text without case and signs, so that `Siemens-mCT` is `siemens mct`.
+
+    >>> bare("68Ga-DOTATATE") == bare("68ga dotatate")
+    True
+    """
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+def changed(patients: pd.DataFrame, name: str) -> pd.Series:
+    """Return whether `<name>_pre` and `<name>_post` differ, whatever the case and the signs."""
+    before, after = (
+        _texts(patients, f"{name}_{time}").map(bare, na_action="ignore") for time in ("pre", "post")
+    )
+    return before.ne(after).astype("boolean").where(before.notna() & after.notna())
+
+
+def other_therapy(patients: pd.DataFrame) -> pd.Series:
+    """Return whether another treatment than CAPTEM was given between the scans.
+
+    A first PRRT dated before the follow-up PET counts too.
+    """
+    said = _texts(patients, "interval_therapy").map(
+        lambda text: text.strip().lower() not in NO_THERAPY, na_action="ignore"
+    )
+    return said.astype("boolean").mask(_dated_prrt(patients), True)
+
+
+def prrt(patients: pd.DataFrame) -> pd.Series:
+    """Return whether the other treatment between the scans was PRRT, by its usual names."""
+    said = _texts(patients, "interval_therapy").map(
+        lambda text: _PRRT.search(text.lower()) is not None, na_action="ignore"
+    )
+    return said.astype("boolean").mask(_dated_prrt(patients), True)
+
+
+def _dated_prrt(patients: pd.DataFrame) -> pd.Series:
+    dates, scans = (
+        pd.to_datetime(_texts(patients, name), errors="coerce")
+        for name in ("prrt_after_date", "pet_date_post")
+    )
+    return dates < scans
+
+
+def _texts(patients: pd.DataFrame, name: str) -> pd.Series:
+    values = patients.get(name, pd.Series(None, index=patients.index, dtype=object)).astype(object)
+    return values.where(values.notna(), None).map(str, na_action="ignore")
