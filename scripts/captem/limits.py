@@ -29,9 +29,13 @@ STABLE_KAPPA = 30
 # At n = 23 a fifth of the resamples of an ordinal outcome lose a category.
 MIN_FOR_ORDINAL_BOOTSTRAP = 40
 MIN_FOR_BOOTSTRAP = 10
+# An interval from resamples speaks for those with an estimate only.
+MOST_WITHOUT_ESTIMATE = 0.05
 # Imputation draws on the patients who have the value; too few, or too many gaps, make it invention.
 MIN_FOR_IMPUTATION = 40
 MOST_MISSING = 0.5
+# Chains whose means differ this much more between them than within have not mixed.
+MAX_RHAT = 1.2
 # A model of who was scanned again needs patients of its own.
 MIN_FOR_WEIGHTS = 100
 # A cluster-robust standard error is made of as many independent parts as there are patients.
@@ -226,6 +230,26 @@ def too_few_for_bootstrap(n: int, least: int = MIN_FOR_BOOTSTRAP) -> str:
     return f"{n} patients: the bootstrap needs {least}{why}"
 
 
+def resamples_without_estimate(without: int, replicates: int, why: str) -> str:
+    """Return why a bootstrap interval is to be read as exploratory, or empty text.
+
+    In `without` of the resamples there was no estimate; `why` says how that can be.
+    """
+    if without <= MOST_WITHOUT_ESTIMATE * replicates:
+        return ""
+    return f"in {without:,} of {replicates:,} resamples there is no estimate ({why})"
+
+
+def small_permutation_p_out_of_reach(smallest: float) -> str:
+    """Return why a permutation test on so few arrangements says little, or empty text."""
+    if smallest <= ALPHA:
+        return ""
+    return (
+        "so few patients of one baseline differ in MIB1 and in the outcome that the smallest P "
+        f"possible is {smallest:.2g}"
+    )
+
+
 def too_few_for_imputation(n: int, missing: int) -> str:
     """Return why missing predictors are not imputed, or empty text.
 
@@ -236,6 +260,16 @@ def too_few_for_imputation(n: int, missing: int) -> str:
     if missing > MOST_MISSING * n:
         return f"{missing} of {n} patients lack a predictor, too many to impute them from the rest"
     return ""
+
+
+def unsettled_imputation(rhat: float) -> str:
+    """Return why imputed values are to be read as exploratory, or empty text.
+
+    `rhat` is the largest potential scale reduction of the imputed columns, NaN where none moved.
+    """
+    if not rhat > MAX_RHAT:
+        return ""
+    return f"the imputed values had not settled (potential scale reduction {rhat:.2f})"
 
 
 def too_few_for_weights(n: int) -> str:
