@@ -24,9 +24,11 @@ from captem.adjusted_score import Partitions, State, partitions, state_at
 from captem.ordinal import Booleans, Floats, Integers
 
 _MAX_ITERATIONS = 2000
-_LARGEST_MOVE = 5.0
-_NEAR = 0.5
-_CLOSED = 1e-6
+# Of the search, in units of the linear predictor; `batched_scoring` takes the same steps.
+LARGEST_MOVE = 5.0
+NEAR = 0.5
+SETTLED = 1e-7
+CLOSED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,25 +224,25 @@ def _search(cells: Partitions, start: Floats) -> tuple[_Root, int | None]:
         step = state.inverse @ state.score
         if len(unheld):
             widths, change = np.diff(parameters[:m])[unheld - 1], np.diff(step[:m])[unheld - 1]
-            emptied = unheld[(widths < _CLOSED) & (change < 0.0)]
+            emptied = unheld[(widths < CLOSED) & (change < 0.0)]
             if len(emptied):
                 return _Root(parameters, state, False, iteration, ()), int(emptied[0])
         if state.derivative is not None:
             newton = _newton(cells, parameters, state)
             if newton is not None:
                 ahead, moved = newton
-                if moved < 1e-7:
+                if moved < SETTLED:
                     final = state_at(cells, ahead)
                     if final is not None:
                         return _Root(ahead, final, True, iteration + 1, ()), None
                 parameters, previous = ahead, np.zeros(len(start))
                 continue
         moved = _moved(cells, step)
-        near = moved < _NEAR
+        near = moved < NEAR
         # Scoring may overshoot by up to a factor of 2, and would then swing for ever.
         swings = float(step @ state.information @ previous) < 0.0
         damping = max(0.25, 0.5 * damping) if swings else min(1.0, 1.2 * damping)
-        length = min(damping, _LARGEST_MOVE / moved if moved > 0.0 else 1.0)
+        length = min(damping, LARGEST_MOVE / moved if moved > 0.0 else 1.0)
         parameters = parameters + _room(parameters[:m], step[:m], length) * step
         previous = step
     return _Root(parameters, state_at(cells, parameters), False, _MAX_ITERATIONS, ()), None
@@ -260,7 +262,7 @@ def _newton(cells: Partitions, parameters: Floats, state: State) -> tuple[Floats
     if np.any(np.diff(ahead[: cells.thresholds]) <= 0.0):
         return None
     moved = _moved(cells, step)
-    if moved < 1e-7:
+    if moved < SETTLED:
         return ahead, moved
     there = state_at(cells, ahead)
     if there is None:

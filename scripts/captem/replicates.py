@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from captem import ordinal
 from captem.ordinal import Booleans, Floats, Integers
@@ -168,3 +169,78 @@ def predictors_of(cohort: Cohort, member: int, varying: tuple[int, Floats] | Non
     x = cohort.x.copy()
     x[:, column] = values[member]
     return x
+
+
+def distinct(rows: NDArray[np.generic]) -> tuple[Integers, Integers]:
+    """Index of the first of each kind of row (R, c), shape (kinds,), and the kind of each, (R,)."""
+    width = rows.shape[1] * rows.itemsize
+    if not rows.size:
+        return np.arange(min(len(rows), 1)), np.zeros(len(rows), dtype=np.int64)
+    whole = np.ascontiguousarray(rows).view(np.dtype((np.void, width))).ravel()
+    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    return first, which
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The categories that each replicate can tell apart.
+
+    Attributes:
+        lower, upper: which of the replicate's thresholds is at an outcome's two ends, -1 and the
+            number of thresholds for an infinite end, shape (R, n). An outcome that is absent has
+            -1 and the number of thresholds.
+        thresholds: how many there are, shape (R,); 0 where one category fits every outcome, or
+            there are none.
+    """
+
+    lower: Integers
+    upper: Integers
+    thresholds: Integers
+
+
+def labelled(low: Integers, high: Integers, present: Booleans) -> Labels:
+    """Collapse in each replicate the scores that its outcomes cannot tell apart.
+
+    Args:
+        low, high: score ends, shape (n,), or (R, n) with outcomes of its own for each replicate.
+        present: the outcomes that a replicate has, shape (R, n).
+    """
+    size = len(present)
+    base, top = int(low.min()), int(high.max())
+    span = top - base + 1
+    codes, index = np.unique((low - base) * span + (high - base), return_inverse=True)
+    lows, highs = np.divmod(codes, span)
+    index = np.broadcast_to(index.reshape(low.shape), present.shape)
+    places = index + len(codes) * np.arange(size)[:, None]
+    counts = np.bincount(places[present], minlength=size * len(codes))
+    seen = counts.reshape(size, len(codes)) > 0
+    first, which = distinct(np.packbits(seen, axis=1))
+    lower = np.full((len(first), len(codes)), -1)
+    upper = np.zeros_like(lower)
+    thresholds = np.zeros(len(first), dtype=np.int64)
+    for number, pairs in enumerate(seen[first]):
+        if not pairs.any():
+            continue
+        cells = ordinal._cells(lows[pairs] + base, highs[pairs] + base)
+        thresholds[number] = upper[number] = len(cells.categories) - 1
+        lower[number, pairs], upper[number, pairs] = cells.lower, cells.upper
+    # `which` is that of replicates; each of its outcomes is looked up in its replicate's table.
+    return Labels(
+        np.where(present, lower[which[:, None], index], -1),
+        np.where(present, upper[which[:, None], index], thresholds[which][:, None]),
+        thresholds[which],
+    )
+
+
+def marginal_thresholds(lower: Integers, upper: Integers, m: int, weights: Floats) -> Floats:
+    """Cumulative logits of the category shares in each replicate, shape (R, m).
+
+    As `ordinal` starts: an interval is spread evenly over its categories, and each category has
+    half an outcome more. Shapes (R, n); weights are 0 for an outcome that is absent.
+    """
+    part = weights / (upper - lower)
+    shares = np.stack(
+        [np.where((c > lower) & (c <= upper), part, 0.0).sum(axis=1) for c in range(m + 1)], axis=1
+    )
+    cumulative = np.cumsum(shares + 0.5, axis=1)
+    return np.log(cumulative[:, :-1] / (cumulative[:, -1:] - cumulative[:, :-1]))

@@ -1,0 +1,90 @@
+"""Which columns of many replicates are collinear with an intercept and the columns before them.
+
+Replicates use different rows of the same predictors, or predictors of their own. The moments of the
+rows used show which replicates may have such a column; `ordinal.aliased` decides on those.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from captem import ordinal
+from captem.ordinal import Booleans, Floats
+from captem.replicates import distinct
+
+# Share of a column's variance that the columns before it leave: below, `ordinal.aliased` decides.
+_NEARLY_ALIASED = 1e-8
+# The same for its variance in a replicate, beside its squared range in all of them.
+_NEARLY_CONSTANT = 1e-12
+
+
+def aliased_many(x: Floats, used: Booleans) -> Booleans:
+    """Return for each replicate which columns `ordinal.aliased` calls aliased among its rows.
+
+    Args:
+        x: predictors without an intercept, shape (n, p), or (R, n, p) with some for each replicate.
+        used: the rows of each replicate, shape (R, n), at least one in each.
+
+    Returns:
+        shape (R, p).
+    """
+    size, p = len(used), x.shape[-1]
+    found = np.zeros((size, p), dtype=bool)
+    if size == 0 or p == 0:
+        return found
+    own = x.ndim == 3
+    scaled, blurred = _to_unit_size(x, used if own else np.asarray(used.any(axis=0)))
+    share = used / used.sum(axis=1, keepdims=True)
+    i, j = np.tril_indices(p)
+    products = scaled[..., i] * scaled[..., j]
+    if own:
+        mean = (share[:, None, :] @ scaled)[:, 0]
+        second = (share[:, None, :] @ products)[:, 0]
+    else:
+        mean, second = share @ scaled, share @ products
+    left = _left_over((second - mean[:, i] * mean[:, j]).T, p)
+    suspects = np.flatnonzero(blurred | ~(left > _NEARLY_ALIASED).all(axis=0))
+    if own:
+        for r in suspects:
+            found[r, list(ordinal.aliased(x[r, used[r]]))] = True
+        return found
+    first, which = distinct(np.packbits(used[suspects], axis=1))
+    supports = used[suspects][first]
+    columns = np.zeros((len(supports), p), dtype=bool)
+    for number, support in enumerate(supports):
+        columns[number, list(ordinal.aliased(x[support]))] = True
+    found[suspects] = columns[which]
+    return found
+
+
+def _to_unit_size(x: Floats, used: Booleans) -> tuple[Floats, Booleans]:
+    """Columns centred and scaled to a largest of 1 among the rows used, and 0 in the others.
+
+    `used` is (n,), or (R, n) for x of shape (R, n, p). The second value tells where rounding is
+    most of some column, shape () or (R,).
+    """
+    rows = used[..., None]
+    inside = np.where(rows, x, 0.0)
+    size = np.abs(inside).max(axis=-2)
+    centred = np.where(rows, x - (inside.sum(axis=-2) / rows.sum(axis=-2))[..., None, :], 0.0)
+    spread = np.abs(centred).max(axis=-2)
+    blurred = spread <= 1e-9 * size
+    return centred / np.where(blurred, 1.0, spread)[..., None, :], np.asarray(blurred.any(axis=-1))
+
+
+def _left_over(moments: Floats, p: int) -> Floats:
+    """Share of each column's variance that the columns before it leave, shape (p, R).
+
+    `moments` (p (p + 1) / 2, R) is the lower triangle of the covariance matrices by rows.
+    """
+    matrix = np.empty((p, p, moments.shape[1]))
+    matrix[np.tril_indices(p)] = moments
+    left = np.empty((p, moments.shape[1]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for j in range(p):
+            # A column whose spread is lost in rounding is suspect as well.
+            whole = np.where(matrix[j, j] > _NEARLY_CONSTANT, matrix[j, j], np.nan)
+            below = matrix[j:, j] - (matrix[j:, :j] * matrix[j, :j]).sum(axis=1)
+            left[j] = below[0] / whole
+            matrix[j:, j] = below / np.sqrt(np.where(below[0] > 0.0, below[0], np.nan))
+    return left

@@ -1,0 +1,266 @@
+"""The search of `captem.bias_reduced` for many replicates at once.
+
+Each replicate takes the steps that it would take alone; those that have arrived leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from captem.adjusted_score_batch import Partition, partitions, states_at
+from captem.bias_reduced import CLOSED, LARGEST_MOVE, NEAR, SETTLED
+from captem.ordinal import Booleans, Floats, Integers
+
+_MAX_ITERATIONS = 2000
+# A few replicates that take long are quicker alone.
+_PATIENCE = 40
+_FEW = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """R replicates with m thresholds each.
+
+    `lower` and `upper` (R, n) index the thresholds at an outcome's ends, -1 and m for an infinite
+    one; x is (n, p), or (R, n, p); weights (R, n) are 0 for what says nothing. `unheld` (R, m - 1)
+    are the categories between two thresholds that no outcome occupies alone.
+    """
+
+    parts: list[Partition]
+    thresholds: int
+    unheld: Booleans
+
+    def only(self, chosen: Booleans | Integers) -> Problem:
+        """Some of the replicates."""
+        return Problem(
+            [part.only(chosen) for part in self.parts], self.thresholds, self.unheld[chosen]
+        )
+
+    def moved(self, steps: Floats) -> Floats:
+        """Largest change of a linear predictor in each replicate, (R, q) to (R,)."""
+        found = np.zeros(len(steps))
+        for part in self.parts:
+            cuts = steps[:, part.thresholds]
+            eta = part.linear(steps[:, self.thresholds :])
+            present = part.weights > 0.0
+            most = cuts.max(axis=1) - np.where(present, eta, np.inf).min(axis=1)
+            least = cuts.min(axis=1) - np.where(present, eta, -np.inf).max(axis=1)
+            np.maximum(found, np.maximum(most, -least), out=found)
+        return found
+
+    def emptied(self, parameters: Floats, steps: Floats) -> Integers:
+        """The first category that empties, counted from 1, shape (R,); 0 where none does."""
+        if not self.unheld.any():
+            return np.zeros(len(steps), dtype=np.int64)
+        m = self.thresholds
+        widths, change = np.diff(parameters[:, :m], axis=1), np.diff(steps[:, :m], axis=1)
+        closes = self.unheld & (widths < CLOSED) & (change < 0.0)
+        return np.where(closes.any(axis=1), closes.argmax(axis=1) + 1, 0)
+
+
+def problem_of(lower: Integers, upper: Integers, m: int, x: Floats, weights: Floats) -> Problem:
+    """Arrange replicates; shapes as in `Problem`."""
+    alone = np.where((upper - lower == 1) & (weights > 0.0), upper, 0)
+    held = [(alone == category).any(axis=1) for category in range(1, m)]
+    unheld = ~np.array(held, dtype=bool).reshape(m - 1, len(weights)).T
+    return Problem(partitions(lower, upper, m, x, weights), m, unheld)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Where each search ended.
+
+    `parameters` (R, q) and, where it converged, `inverse` (R, q, q) of the expected information;
+    `converged` (R,); `emptied` (R,) is the category between two thresholds, counted from 1, that
+    emptied on the way, or 0; `given_up` (R,), to be fitted alone: the information could not be
+    inverted, or few were left.
+    """
+
+    parameters: Floats
+    inverse: Floats
+    converged: Booleans
+    emptied: Integers
+    given_up: Booleans
+
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """Replicates on their way. `near` have a derivative in `states`."""
+
+    names: Integers
+    parameters: Floats
+    damping: Floats
+    previous: Floats
+    near: Booleans
+    score: Floats
+    information: Floats
+    inverse: Floats
+    derivative: Floats
+    regular: Booleans
+
+    def only(self, chosen: Booleans) -> _Walk:
+        return _Walk(*(getattr(self, field.name)[chosen] for field in fields(_Walk)))
+
+
+def search(problem: Problem, start: Floats) -> Found:
+    """Damped Fisher scoring from `start` (R, q), then Newton; see `bias_reduced.fit`."""
+    size, q = start.shape
+    found = Found(
+        start.copy(),
+        np.full((size, q, q), np.nan),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=bool),
+    )
+    near = np.zeros(size, dtype=bool)
+    walk = _at(problem, np.arange(size), start, np.ones(size), np.zeros((size, q)), near)
+    for iteration in range(_MAX_ITERATIONS):
+        if iteration >= _PATIENCE and len(walk.names) <= _FEW:
+            found.given_up[walk.names] = True
+            return found
+        steps = np.einsum("rij,rj->ri", walk.inverse, walk.score)
+        emptied = np.where(walk.regular, problem.emptied(walk.parameters, steps), 0)
+        leaving = ~walk.regular | (emptied > 0)
+        newton, ahead, moved = _newton(problem, walk, walk.near & ~leaving)
+        arrived = newton & (moved < SETTLED)
+        if arrived.any():
+            there = states_at(
+                problem.only(arrived).parts, problem.thresholds, ahead[arrived], derivative=False
+            )
+            where = walk.names[arrived]
+            found.parameters[where], found.inverse[where] = ahead[arrived], there.inverse
+            found.converged[where], found.given_up[where] = there.regular, ~there.regular
+            leaving |= arrived
+        if leaving.any():
+            others = leaving & ~arrived
+            where = walk.names[others]
+            found.parameters[where] = walk.parameters[others]
+            found.emptied[where], found.given_up[where] = emptied[others], ~walk.regular[others]
+            going = ~leaving
+            if not going.any():
+                return found
+            problem, walk = problem.only(going), walk.only(going)
+            newton, ahead, steps = newton[going], ahead[going], steps[going]
+        walk = _advanced(problem, walk, steps, newton, ahead)
+    found.parameters[walk.names] = walk.parameters
+    return found
+
+
+def _at(
+    problem: Problem,
+    names: Integers,
+    parameters: Floats,
+    damping: Floats,
+    previous: Floats,
+    near: Booleans,
+) -> _Walk:
+    """Evaluate the adjusted scores, and their derivatives for those that are near a root."""
+    size, q = parameters.shape
+    score, regular = np.empty((size, q)), np.empty(size, dtype=bool)
+    information, inverse = np.empty((size, q, q)), np.empty((size, q, q))
+    derivative = np.full((size, q, q), np.nan)
+    for derived, chosen in ((True, near), (False, ~near)):
+        if not chosen.any():
+            continue
+        part = problem if chosen.all() else problem.only(chosen)
+        there = states_at(part.parts, problem.thresholds, parameters[chosen], derived)
+        score[chosen], regular[chosen] = there.score, there.regular
+        information[chosen], inverse[chosen] = there.information, there.inverse
+        if derived:
+            derivative[chosen] = there.derivative
+    return _Walk(
+        names, parameters, damping, previous, near, score, information, inverse, derivative, regular
+    )
+
+
+def _newton(problem: Problem, walk: _Walk, wanted: Booleans) -> tuple[Booleans, Floats, Floats]:
+    """Newton steps towards roots that attract Fisher scoring: which there are, where, how far."""
+    m = problem.thresholds
+    taken = wanted & np.isfinite(walk.derivative).all(axis=(1, 2))
+    taken[taken] = _attracting(walk.inverse[taken], walk.derivative[taken])
+    ahead, moved = walk.parameters.copy(), np.full(len(taken), np.inf)
+    if taken.any():
+        steps = np.zeros_like(ahead)
+        right = walk.score[taken][:, :, None]
+        steps[taken] = np.linalg.solve(-walk.derivative[taken], right)[:, :, 0]
+        taken &= (np.diff((ahead + steps)[:, :m], axis=1) > 0.0).all(axis=1)
+        ahead[taken] += steps[taken]
+        moved = np.where(taken, problem.moved(steps), np.inf)
+    return taken, ahead, moved
+
+
+def _attracting(inverse: Floats, derivative: Floats) -> Booleans:
+    """Whether every eigenvalue of -inverse @ derivative has a positive real part.
+
+    It does where the symmetric part of a similar matrix is positive definite.
+    """
+    if not len(inverse):
+        return np.zeros(0, dtype=bool)
+    factor = np.linalg.cholesky(inverse)
+    similar = -(factor.transpose(0, 2, 1) @ derivative @ factor)
+    found = np.linalg.eigvalsh(similar + similar.transpose(0, 2, 1))[:, 0] > 0.0
+    unsure = ~found
+    if unsure.any():
+        pull = np.linalg.eigvals(-inverse[unsure] @ derivative[unsure]).real
+        found[unsure] = pull.min(axis=1) > 0.0
+    return np.asarray(found)
+
+
+def _advanced(
+    problem: Problem, walk: _Walk, steps: Floats, newton: Booleans, ahead: Floats
+) -> _Walk:
+    """Take Newton's steps where they halve the score, and scoring steps elsewhere."""
+    scoring = ~newton
+    parameters, damping, previous = ahead, walk.damping.copy(), np.zeros_like(ahead)
+    near = newton.copy()
+    if scoring.any():
+        _score_step(problem, walk, steps, scoring, (parameters, damping, previous, near))
+    there = _at(problem, walk.names, parameters, damping, previous, near)
+    if not newton.any():
+        return there
+    before = np.einsum("ri,rij,rj->r", walk.score, walk.inverse, walk.score)
+    after = np.einsum("ri,rij,rj->r", there.score, there.inverse, there.score)
+    refused = newton & ~(there.regular & (after < 0.25 * before))
+    if not refused.any():
+        return there
+    _score_step(problem, walk, steps, refused, (parameters, damping, previous, near))
+    chosen = problem.only(refused)
+    again = _at(
+        chosen,
+        walk.names[refused],
+        parameters[refused],
+        damping[refused],
+        previous[refused],
+        near[refused],
+    )
+    for field in fields(_Walk):
+        getattr(there, field.name)[refused] = getattr(again, field.name)
+    return there
+
+
+def _score_step(
+    problem: Problem,
+    walk: _Walk,
+    steps: Floats,
+    chosen: Booleans,
+    into: tuple[Floats, Floats, Floats, Booleans],
+) -> None:
+    """Write the damped scoring step of some replicates: parameters, damping, step, nearness."""
+    parameters, damping, previous, near = into
+    part = problem if chosen.all() else problem.only(chosen)
+    step, old = steps[chosen], walk.parameters[chosen]
+    moved = part.moved(step)
+    swings = np.einsum("ri,rij,rj->r", step, walk.information[chosen], walk.previous[chosen]) < 0.0
+    held = walk.damping[chosen]
+    held = np.where(swings, np.maximum(0.25, 0.5 * held), np.minimum(1.0, 1.2 * held))
+    with np.errstate(divide="ignore", over="ignore"):
+        length = np.minimum(held, np.where(moved > 0.0, LARGEST_MOVE / moved, 1.0))
+    m = problem.thresholds
+    widths, change = np.diff(old[:, :m], axis=1), np.diff(step[:, :m], axis=1)
+    narrows = change < 0.0
+    room = np.where(narrows, 0.9 * widths / np.where(narrows, -change, 1.0), np.inf)
+    length = np.minimum(length, room.min(axis=1, initial=np.inf))
+    parameters[chosen] = old + length[:, None] * step
+    damping[chosen], previous[chosen], near[chosen] = held, step, moved < NEAR
