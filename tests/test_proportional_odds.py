@@ -226,6 +226,24 @@ def test_intervals_found_at_once_are_those_found_one_by_one(seed):
     np.testing.assert_allclose(po._intervals(fit), single, rtol=1e-6, atol=1e-6)
 
 
+def test_intervals_of_separated_outcomes_are_those_of_the_slow_search():
+    # Here the quick iteration ends at a lower maximum of the intercept, with too short an interval.
+    rng = np.random.default_rng(114)
+    x = rng.standard_cauchy((24, 1))
+    y = (rng.random(24) < expit(3.0 * np.clip(x[:, 0], -5, 5))).astype(float)
+    fit = firth.fit(y, x)
+    assert po._intervals(fit)[0] == pytest.approx(firth.profile_interval(fit, 1), rel=1e-9)
+
+
+def test_slopes_of_a_term_stand_in_the_order_of_its_columns():
+    score, x = simulated(n=200)
+    fit = ordinal.fit(score, score, x)
+    slopes = po.unequal_slopes(fit, [0, 1]).slopes
+    assert slopes.shape == (3, 2)
+    turned = po.unequal_slopes(ordinal.fit(score, score, x[:, ::-1]), [0, 1]).slopes
+    assert turned[:, ::-1] == pytest.approx(slopes, rel=1e-6)
+
+
 def test_few_intervals_need_the_slow_search(monkeypatch):
     _, score, x, _ = cohort60()
     monkeypatch.setattr(po.firth, "profile_interval", None)
