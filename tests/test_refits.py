@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from captem import criterion_model, krenning_model, models, refits, suvmax_model
+from captem import criterion_model, krenning_model, model_parts, refits, suvmax_model
 from reference_cases import load
 
 OUTCOMES = ("krenning", "criterion", "suvmax")
 REPORTED = {
-    "krenning": (models.KRENNING, krenning_model),
-    "criterion": (models.CRITERION, criterion_model),
-    "suvmax": (models.SUVMAX, suvmax_model),
+    outcome: (
+        model_parts.Model(f"model.{outcome}", outcome, (baseline, "log2_mib1"), "secondary"),
+        module,
+    )
+    for outcome, baseline, module in (
+        ("krenning", "krenning_pre", krenning_model),
+        ("criterion", "krenning_pre", criterion_model),
+        ("suvmax", "log2_suvmax_pre", suvmax_model),
+    )
 }
 
 

@@ -6,7 +6,7 @@ weights let patients stand for others: all are weights, and all ask for what the
 ==========  ======================================================================
 outcome     estimator
 ==========  ======================================================================
-krenning    proportional odds, bias-reduced (`captem.bias_reduced`)
+krenning    proportional odds, bias-reduced (`captem.bias_reduced_batch`)
 criterion   logistic regression with Firth's penalty (`captem.firth`)
 suvmax      least squares of log2 SUVmax
 ==========  ======================================================================
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from captem import bias_reduced, firth
+from captem import bias_reduced_batch, firth
 from captem.firth_setup import aliased_many
 
 Floats = NDArray[np.float64]
@@ -71,14 +71,7 @@ def refit(outcome: str, chosen: pd.DataFrame, x: ArrayLike, weights: ArrayLike) 
 def _krenning(chosen: pd.DataFrame, x: Floats, weights: Floats) -> Floats:
     low = chosen["krenning_post_low"].to_numpy(dtype=int)
     high = chosen["krenning_post_high"].to_numpy(dtype=int)
-    found = np.full((len(weights), x.shape[1]), np.nan)
-    for row, weight in enumerate(weights):
-        used = weight > 0.0
-        if low[used].max() > high[used].min():
-            fit = bias_reduced.fit(low, high, x, weight)
-            if fit.converged:
-                found[row] = fit.beta
-    return found
+    return bias_reduced_batch.fit_many(low, high, x, weights).beta
 
 
 def _criterion(chosen: pd.DataFrame, x: Floats, weights: Floats) -> Floats:
