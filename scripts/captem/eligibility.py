@@ -31,6 +31,17 @@ def _given(column: str) -> Callable[[pd.DataFrame], pd.Series]:
     return known
 
 
+def _some(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Whether a number of lesions (`lesion_data.with_counts`) is above 0; without it, no."""
+
+    def counted(patients: pd.DataFrame) -> pd.Series:
+        if column not in patients:
+            return pd.Series(False, index=patients.index)
+        return patients[column].gt(0)
+
+    return counted
+
+
 _BASELINE = Criterion("baseline_score", "no baseline score", _given("krenning_pre_low"))
 _FOLLOW_UP = Criterion("follow_up_score", "no follow-up score", _given("krenning_post_low"))
 _INFORMATIVE = Criterion(
@@ -49,6 +60,17 @@ _MIB1_CLOSED = Criterion(
     lambda patients: ~np.isinf(patients["mib1_high"].astype(float)),
 )
 _CYCLES = Criterion("cycles", "number of cycles not known", _given("captem_cycles"))
+_LESION_SCORED = Criterion(
+    "lesion_scores", "no lesion scored at both scans", _some("lesions_scored")
+)
+_LESION_TELLING = Criterion(
+    "lesion_follow_up_score_narrow",
+    "follow-up score of the lesions may be any",
+    _some("lesions_telling"),
+)
+_LESION_MEASURED = Criterion(
+    "lesion_suvmax", "no lesion with SUVmax at both scans", _some("lesions_measured")
+)
 _SCORED = Criterion(
     "scored_by_rule",
     "no pair of scores that the rule can use",
@@ -80,6 +102,16 @@ NEEDS: dict[str, tuple[Criterion, ...]] = {
     "model.criterion_cycles": (_SCORED, _NOT_MET, _CLOSED_AFTER, _MIB1, _MIB1_CLOSED, _CYCLES),
     "model.suvmax": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED),
     "model.suvmax_cycles": (_SUV_BASELINE, _SUV_FOLLOW_UP, _MIB1, _MIB1_CLOSED, _CYCLES),
+    "model.lesion_krenning": (_LESION_SCORED, _LESION_TELLING, _MIB1, _MIB1_CLOSED),
+    "model.lesion_krenning_cycles": (
+        _LESION_SCORED,
+        _LESION_TELLING,
+        _MIB1,
+        _MIB1_CLOSED,
+        _CYCLES,
+    ),
+    "model.lesion_suvmax": (_LESION_MEASURED, _MIB1, _MIB1_CLOSED),
+    "model.lesion_suvmax_cycles": (_LESION_MEASURED, _MIB1, _MIB1_CLOSED, _CYCLES),
 }
 CRITERIA = tuple(dict.fromkeys(criterion for needs in NEEDS.values() for criterion in needs))
 

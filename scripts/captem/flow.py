@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from captem import criterion, eligibility
+from captem import criterion, eligibility, lesion_data
 from captem.parts import Part
 from captem.reading import with_columns
 
@@ -43,7 +43,7 @@ def answered(
         threshold,
         rule,
     )
-    asked = patients.assign(
+    asked = lesion_data.with_counts(patients, marks).assign(
         scored=patients["patient_id"].map(status["scored"]).eq(True),
         captem_cycles=patients.get("captem_cycles"),
         **{

@@ -40,6 +40,11 @@ MAX_RHAT = 1.2
 MIN_FOR_WEIGHTS = 100
 # A cluster-robust standard error is made of as many independent parts as there are patients.
 MIN_CLUSTERS = 10
+# Below 4 degrees of freedom a t with Satterthwaite's rejects too often, whatever the covariance
+# (Tipton 2015, Psychol Methods 20:375-393, on CR2).
+MIN_DEGREES = 4.0
+# How alike the lesions of a patient are is known from the patients with several alone.
+MIN_REPEATED = 5
 # With less than one unit between the lowest and the highest patient, a ratio per unit is a guess.
 MIN_SPAN = 1.0
 # Residuals this small against the outcome are rounding, and a standard error of them is noise.
@@ -284,6 +289,27 @@ def too_few_clusters(patients: int) -> str:
     if patients >= MIN_CLUSTERS:
         return ""
     return f"{patients} patients: cluster-robust standard errors need {MIN_CLUSTERS}"
+
+
+def few_degrees(df: float) -> str:
+    """Return why a t with so few of Satterthwaite's degrees of freedom is exploratory, or ""."""
+    if df >= MIN_DEGREES:
+        return ""
+    return (
+        f"{df:.1f} degrees of freedom, as few patients carry the coefficient; below "
+        f"{MIN_DEGREES:g} an interval and P by t cannot be relied on"
+    )
+
+
+def few_repeated(patients: int) -> str:
+    """Return why patients' and lesions' variation are hardly told apart, or empty text.
+
+    `patients` is the number of patients with several lesions that say something.
+    """
+    if patients >= MIN_REPEATED:
+        return ""
+    have = "only one patient has" if patients == 1 else f"only {patients} patients have"
+    return f"{have} several lesions, and how alike a patient's lesions are rests on them alone"
 
 
 def short_span(span: float, unit: str) -> str:

@@ -19,7 +19,7 @@ UNITS = {
     "captem_cycles": "per cycle",
     "log2_suvmax_pre": "per doubling of baseline SUVmax",
 }
-_ESTIMANDS = {"suvmax": "ratio"}
+_ESTIMANDS = {"suvmax": "ratio", "lesion_suvmax": "ratio"}
 
 
 @dataclass(frozen=True)
