@@ -251,3 +251,16 @@ def test_never_a_number_that_is_none(seed, n, correlation):
         else:
             assert 0 < row["conf_low"] < row["estimate"] < row["conf_high"] < math.inf
             assert "assumes" in row["reason"]
+
+
+@pytest.mark.parametrize("correlation", [0.0, -0.7])
+def test_variance_of_the_correction_is_that_of_the_jackknife(correlation):
+    """With gamma known, only c varies; with little of W left over MIB1 its denominator does too."""
+    x, noise = study(15, 80, correlation)[1], baseline_error.noise(0.75)
+
+    def at(rows):
+        return baseline_error.corrected(Naive(np.array([-1.0, 0.0]), np.zeros((2, 2)), rows), noise)
+
+    left_out = np.array([at(np.delete(x, i, axis=0)).beta for i in range(len(x))])
+    spread = math.sqrt((len(x) - 1) * left_out.var())
+    assert at(x).error == pytest.approx(spread, rel=0.05)
