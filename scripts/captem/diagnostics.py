@@ -113,7 +113,7 @@ def influence(
         missing = np.flatnonzero(~np.isfinite(refit))
         told |= {
             "no_estimate": len(missing),
-            "no_estimate_without": [ids[row] for row in missing],
+            "no_estimate_without": [ids[row] for row in missing.tolist()],
         }
         found[terms[i]] = told
     return {"patients": n, "terms": found}
