@@ -196,6 +196,23 @@ def test_weighted_rows_are_the_engines_under_their_weights():
     assert row["n_patients"] == again.sum()
 
 
+def test_interval_is_that_of_resamples_made_one_by_one(monkeypatch):
+    monkeypatch.setattr(not_rescanned, "REPLICATES", 99)
+    patients, changes, _ = cohort(110, seed=3)
+    bare = patients.drop(columns=["age_years", "sex"])
+    row = rows_of(bare, changes, seed=4)[f"{NET}/weighted"]
+    again = patients["krenning_post_low"].notna().to_numpy()
+    x = np.column_stack([patients["krenning_pre_low"], np.log2(patients["mib1_low"])])
+    sign = changes["direction"].map({"up": 1.0, "down": -1.0}).fillna(0.0).to_numpy()
+    nets = []
+    for count in bootstrap.resamples(110, 99, seed=4):
+        drawn = np.repeat(np.arange(110), count)
+        weights = weighting.inverse_probability_weights(again[drawn], x[drawn]).weights
+        nets.append(weights @ sign[drawn] / weights.sum())
+    found = bootstrap.percentile_interval(nets)
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx((found.low, found.high), rel=1e-6)
+
+
 def test_weights_bring_the_answer_back_to_that_of_all_patients(quick):
     plain, mended = [], []
     for seed in range(4):
