@@ -29,6 +29,7 @@ with logged(snakemake.log[0]):
         tolerance=params.suv_tolerance,
         key=os.environ[KEY_VARIABLE] if params.patient_ids == "hash" else None,
         environment=os.environ,
+        covariates=params.covariates,
     )
     write_frame(snakemake.output.patients, cohort.patients)
     write_frame(snakemake.output.lesions, cohort.lesions)

@@ -74,6 +74,7 @@ def analysed(settings: dict) -> Study:
         threshold=threshold,
         rule=rule,
         on_problem=settings["on_problem"],
+        covariates=settings["models"]["covariates"],
     )
     patients, lesions = through_csv(read.patients), through_csv(read.lesions)
     boundaries, seed = settings["surrogate"], settings["seed"]

@@ -54,6 +54,7 @@ def main(out: Path) -> None:
         threshold=threshold,
         rule=rule,
         on_problem=settings["on_problem"],
+        covariates=settings["models"]["covariates"],
     )
     for name in ("patients", "lesions", "flow", "sources", "repairs"):
         write_frame(out / f"cohort/{name}.csv", getattr(read, name))

@@ -54,6 +54,7 @@ def ingest(
     tolerance: float = cross_checks.SUV_TOLERANCE,
     key: str | None = None,
     environment: Mapping[str, str] | None = None,
+    covariates: Sequence[str] = (),
 ) -> Cohort:
     """Read all sources into the canonical tables; never raises for what a file holds.
 
@@ -66,6 +67,7 @@ def ingest(
     levels, tolerance : settings of the cross-checks.
     key : with it, the codes of patients are replaced by keyed hashes in all that is returned.
     environment : where the token of a REDCap project is found.
+    covariates : those of the models, for the flow.
     """
     levels, environment = levels or {}, environment or {}
     parts: list[Part] = []
@@ -102,14 +104,14 @@ def ingest(
     of_lesions = of_lesions.reindex(everyone[NUMBER]).set_axis(everyone.index)
     seen = of_lesions["max"].fillna(0)
     everyone["_follow_ups"] = everyone["_follow_ups"].fillna(0).clip(lower=seen)
-    table = flow.answered(everyone, marks, reasons, threshold, rule)
+    table = flow.answered(everyone, marks, reasons, threshold, rule, covariates)
     counts = {"recorded": recorded, "patients": flow.unplaced(parts)["patients"]}
     return Cohort(
         patients=_canonical(derived, "patients"),
         lesions=_canonical(marks, "lesions"),
         problems=problems,
         repairs=_repair_frame(repairs, derivations),
-        flow=flow.count(table, of_lesions["size"], counts, len(marks), follow_up),
+        flow=flow.count(table, of_lesions["size"], counts, len(marks), follow_up, covariates),
         eligibility=table,
         sources=_source_frame(parts),
         parts=parts,

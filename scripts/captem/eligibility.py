@@ -6,7 +6,7 @@ diagram and the analyses read the same answers, so that their counts cannot diff
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,31 +113,55 @@ NEEDS: dict[str, tuple[Criterion, ...]] = {
     "model.lesion_suvmax": (_LESION_MEASURED, _MIB1, _MIB1_CLOSED),
     "model.lesion_suvmax_cycles": (_LESION_MEASURED, _MIB1, _MIB1_CLOSED, _CYCLES),
 }
-CRITERIA = tuple(dict.fromkeys(criterion for needs in NEEDS.values() for criterion in needs))
 
 
-def answers(patients: pd.DataFrame, criteria: tuple[Criterion, ...] = CRITERIA) -> pd.DataFrame:
+def needs(analysis: str, covariates: Sequence[str] = ()) -> tuple[Criterion, ...]:
+    """Return the conditions for being in `analysis`.
+
+    `covariates` are those that the config lays down; a model of patients holds them all, so each
+    has to be known, also where too few patients are left for it (see `captem.terms`).
+    """
+    of_patients = analysis.startswith("model.") and not analysis.startswith("model.lesion_")
+    more = tuple(_covariate(name) for name in covariates) if of_patients else ()
+    return (*NEEDS[analysis], *more)
+
+
+def _covariate(name: str) -> Criterion:
+    words = {
+        "age_years": "age", "primary_site": "primary site", "ssa_pre": "analogue at baseline",
+        "prior_prrt": "PRRT before baseline",
+    }.get(name, name)  # fmt: skip
+    return Criterion(f"covariate_{name}", f"{words} not known", _given(name))
+
+
+def answers(patients: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
     """Return one Boolean column a criterion, in the rows of `patients`."""
     return pd.DataFrame(
         {item.name: item.met(patients).astype(bool) for item in criteria}, index=patients.index
     )
 
 
-def reasons(answered: pd.DataFrame, analysis: str) -> pd.Series:
-    """Return why each patient is left out of `analysis`, the first reason that holds, or ``""``."""
-    needs = NEEDS[analysis]
+def all_answers(patients: pd.DataFrame, covariates: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the answers to every condition of any analysis."""
+    every = dict.fromkeys(item for analysis in NEEDS for item in needs(analysis, covariates))
+    return answers(patients, tuple(every))
+
+
+def reasons(answered: pd.DataFrame, conditions: Sequence[Criterion]) -> pd.Series:
+    """Return why each patient is left out, the first condition not met, or ``""``."""
     # The place of the first condition that fails; behind the last, where all are met.
-    met = np.column_stack([answered[item.name].to_numpy(bool) for item in needs])
-    first = np.where(met.all(axis=1), len(needs), met.argmin(axis=1))
-    words = np.array([*(item.otherwise for item in needs), ""], dtype=object)
+    met = np.column_stack([answered[item.name].to_numpy(bool) for item in conditions])
+    first = np.where(met.all(axis=1), len(conditions), met.argmin(axis=1))
+    words = np.array([*(item.otherwise for item in conditions), ""], dtype=object)
     return pd.Series(words[first], index=answered.index, dtype=object)
 
 
-def left_out(patients: pd.DataFrame, analysis: str) -> pd.Series:
+def left_out(patients: pd.DataFrame, analysis: str, covariates: Sequence[str] = ()) -> pd.Series:
     """Return the reason why each patient is not in `analysis`; empty for those who are."""
-    return reasons(answers(patients, NEEDS[analysis]), analysis)
+    conditions = needs(analysis, covariates)
+    return reasons(answers(patients, conditions), conditions)
 
 
-def analysed(patients: pd.DataFrame, analysis: str) -> pd.DataFrame:
+def analysed(patients: pd.DataFrame, analysis: str, covariates: Sequence[str] = ()) -> pd.DataFrame:
     """Return the patients that are in `analysis`."""
-    return patients[left_out(patients, analysis).eq("")]
+    return patients[left_out(patients, analysis, covariates).eq("")]

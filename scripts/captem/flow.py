@@ -6,6 +6,8 @@ true or false for each condition.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from captem import criterion, eligibility, lesion_data
@@ -26,7 +28,12 @@ def unplaced(parts: list[Part]) -> dict[str, int]:
 
 
 def answered(
-    patients: pd.DataFrame, marks: pd.DataFrame, reasons: pd.Series, threshold: float, rule: str
+    patients: pd.DataFrame,
+    marks: pd.DataFrame,
+    reasons: pd.Series,
+    threshold: float,
+    rule: str,
+    covariates: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return `eligibility.csv`: a row a patient as read, a Boolean column a criterion.
 
@@ -35,6 +42,7 @@ def answered(
     patients : all patients that were read, those left out because of errors included.
     marks : the lesions of the patients that are not left out.
     reasons : why a row is left out, in words, indexed as `patients`; empty where it is not.
+    covariates : those of the models.
     """
     included = reasons.eq("")
     status = criterion.status(
@@ -51,7 +59,7 @@ def answered(
             for name in ("criterion_pre", "criterion_post")
         },
     )
-    table = eligibility.answers(asked)
+    table = eligibility.all_answers(asked, covariates)
     table.insert(0, "patient_id", patients["patient_id"])
     table.insert(1, "source", patients["source"])
     table.insert(2, "without_errors", included)
@@ -68,6 +76,7 @@ def count(
     counts: dict[str, int],
     n_lesions: int,
     follow_up: str,
+    covariates: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return `flow.csv` from `eligibility.csv`.
 
@@ -104,9 +113,10 @@ def count(
     words = {**_FOLLOW_UPS, 2: f"several follow-up PETs, {_CHOSEN[follow_up]} taken"}
     for number, said in words.items():
         rows.append(line("follow_up_pet", said, followed.eq(number)))
-    for analysis, needs in eligibility.NEEDS.items():
+    for analysis in eligibility.NEEDS:
+        needs = eligibility.needs(analysis, covariates)
         # Coded, since many patients have one of few reasons.
-        reason = eligibility.reasons(included, analysis).astype("category")
+        reason = eligibility.reasons(included, needs).astype("category")
         for said in [*(item.otherwise for item in needs), ""]:
             rows.append(line(analysis, said or "analysed", reason.eq(said)))
     return pd.DataFrame(rows, columns=list(COLUMNS))

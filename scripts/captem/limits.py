@@ -90,6 +90,14 @@ def too_few_for_regression(
     return ""
 
 
+def dropped(effective: float, slopes: int) -> str:
+    """Return why a covariate was taken out of a model of `slopes` coefficients."""
+    return (
+        f"with it there would be {_per_slope(effective, slopes)} effective observations per "
+        f"coefficient, fewer than {MIN_PER_SLOPE:g}; the terms named last are dropped first"
+    )
+
+
 def few_for_regression(effective: float, slopes: int) -> str:
     """Return why a regression is to be read as exploratory, or empty text."""
     if effective >= STABLE_PER_SLOPE * slopes:

@@ -18,18 +18,27 @@ UNITS = {
     "log2_mib1": "per doubling of MIB1",
     "captem_cycles": "per cycle",
     "log2_suvmax_pre": "per doubling of baseline SUVmax",
+    "mib1_grade": "per WHO grade by MIB1 alone",
 }
 _ESTIMANDS = {"suvmax": "ratio", "lesion_suvmax": "ratio"}
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a model asks; `analysis` names its rows and its file."""
+    """What a model asks; `analysis` names its rows and its file.
+
+    `more_units` gives the unit of each term that is not in `UNITS`.
+    """
 
     analysis: str
     outcome: str
     terms: tuple[str, ...]
     planned: str
+    more_units: tuple[tuple[str, str], ...] = ()
+
+    def unit(self, term: str) -> str:
+        """Return what the ratio of a term is per, or against."""
+        return UNITS[term] if term in UNITS else dict(self.more_units)[term]
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,21 @@ class Estimates:
     record: dict[str, Any]
 
 
+def estimand(model: Model) -> str:
+    """Return what the estimates of a model are."""
+    return _ESTIMANDS.get(model.outcome, "odds ratio")
+
+
 def rows(
     model: Model, subset: str, role: str, values: Sequence[dict[str, Any]], variant: str = ""
 ) -> list[dict[str, Any]]:
     """Return one row a term; only the terms in question carry the role of the model."""
     return [
         statistics.row(
-            model.analysis, model.outcome, subset, _ESTIMANDS.get(model.outcome, "odds ratio"),
+            model.analysis, model.outcome, subset, estimand(model),
             term=term, variant=variant,
             role=role if term in (PRIMARY_TERM, "captem_cycles") else "descriptive",
-            unit=UNITS[term], **found,
+            unit=model.unit(term), **found,
         )
         for term, found in zip(model.terms, values, strict=True)
     ]  # fmt: skip
@@ -108,6 +122,6 @@ def ratio(beta: float) -> float:
 def doubts(model: Model, x: np.ndarray, caution: str) -> list[str]:
     """Return for each term why its row is to be read as exploratory, or empty text."""
     return [
-        caution or limits.short_span(float(np.ptp(x[:, i])), UNITS[term])
+        caution or (limits.short_span(float(np.ptp(x[:, i])), UNITS[term]) if term in UNITS else "")
         for i, term in enumerate(model.terms)
     ]

@@ -3,7 +3,8 @@
 Both are for `log2_mib1` and make the model's own assumptions unnecessary where they can.
 
 `bootstrap`: patients are drawn with replacement, the reported estimator is fitted again
-(`captem.refits`), and the interval is bias-corrected and accelerated (`captem.bootstrap`).
+(`captem.refits`), and the interval is bias-corrected and accelerated (`captem.bootstrap`). In
+models of lesions a patient is drawn with all lesions.
 
 `permutation`: MIB1 and the follow-up are independent given the baseline, under the null.
 
@@ -107,8 +108,7 @@ def rows(
             told[variant] = statistics.not_estimable(reported["reason"])
             continue
         ordered, columns = _in_order(model, chosen, np.asarray(x, dtype=float))
-        name = "/".join((model.analysis, subset, variant))
-        stream = np.random.SeedSequence(entropy=seed, spawn_key=(zlib.crc32(name.encode()),))
+        stream = _stream(model, subset, variant, seed)
         told[variant] = make(model, ordered, columns, reported, stream, replicates)
     counts = {name: reported[name] for name in ("n_patients", "n_events") if name in reported}
     return [
@@ -119,6 +119,49 @@ def rows(
         )
         for variant, found in told.items()
     ]  # fmt: skip
+
+
+def of_lesions(
+    model: Model,
+    subset: str,
+    chosen: pd.DataFrame,
+    x: np.ndarray,
+    reported: dict[str, Any],
+    seed: int,
+    replicates: int = 2000,
+) -> dict[str, Any]:
+    """Return the row `.../log2_mib1/bootstrap` of a model of lesions, patients being drawn.
+
+    A patient is drawn with all lesions, and the estimator is that of independent lesions:
+    the same model without patient effects, whose estimate needs no assumption on how lesions of a
+    patient go together; the resamples take account of it. So its ratio is that over all patients,
+    near that of the estimating equations, and not that of the mixed model.
+
+    Parameters
+    ----------
+    model : one of lesions whose terms include `log2_mib1`.
+    chosen : `lesion_data.rows`, the n lesions.
+    x : (n, p) the terms of the model.
+    reported : the row of `log2_mib1` that the model reports first.
+    seed, replicates : as in `rows`.
+    """
+    counts = {name: reported[name] for name in ("n_patients", "n_lesions")}
+    if reported["status"] == "not_estimable":
+        told = statistics.not_estimable(reported["reason"])
+    else:
+        _, whose = np.unique(chosen["patient_id"].to_numpy(dtype=str), return_inverse=True)
+        stream = _stream(model, subset, BOOTSTRAP, seed)
+        told = _interval(model, chosen, x, whose, reported, stream, replicates)
+    return statistics.row(
+        model.analysis, model.outcome, subset, reported["estimand"], term=PRIMARY_TERM,
+        variant=BOOTSTRAP, role="sensitivity", unit=reported["unit"], **(counts | told),
+    )  # fmt: skip
+
+
+def _stream(model: Model, subset: str, variant: str, seed: int) -> np.random.SeedSequence:
+    """Return a stream of its own for each row, whatever other rows there are."""
+    name = "/".join((model.analysis, subset, variant))
+    return np.random.SeedSequence(entropy=seed, spawn_key=(zlib.crc32(name.encode()),))
 
 
 def _in_order(model: Model, chosen: pd.DataFrame, x: Floats) -> tuple[pd.DataFrame, Floats]:
@@ -150,22 +193,39 @@ def _bootstrap(
     stream: np.random.SeedSequence,
     replicates: int,
 ) -> dict[str, Any]:
-    n = len(chosen)
-    least = _LEAST.get(model.outcome, limits.MIN_FOR_BOOTSTRAP)
-    if reason := limits.too_few_for_bootstrap(n, least):
+    whose = np.arange(len(chosen))
+    told = _interval(model, chosen, x, whose, reported, stream, replicates)
+    return told | ({"estimate": reported["estimate"]} if "estimate" in told else {})
+
+
+def _interval(
+    model: Model,
+    chosen: pd.DataFrame,
+    x: Floats,
+    whose: NDArray[np.int64],
+    reported: dict[str, Any],
+    stream: np.random.SeedSequence,
+    replicates: int,
+) -> dict[str, Any]:
+    """Return estimate and BCa interval; `whose` (n,) is the patient, from 0, of each row."""
+    patients = int(whose.max()) + 1
+    outcome = model.outcome.removeprefix("lesion_")
+    if reason := limits.too_few_for_bootstrap(
+        patients, _LEAST.get(outcome, limits.MIN_FOR_BOOTSTRAP)
+    ):
         return statistics.not_estimable(reason)
     term = model.terms.index(PRIMARY_TERM)
-    # One set of weights for the estimate, n that leave one patient out, and the resamples.
-    counts = bootstrap.resamples(n, replicates, _integer(stream))
-    weights = np.vstack([np.ones((1, n)), 1.0 - np.eye(n), counts])
-    found = refits.refit(model.outcome, chosen, x, weights)[:, term]
-    estimate, jackknife, resampled = found[0], found[1 : n + 1], found[n + 1 :]
+    # One set of weights for the estimate, one without each patient, and the resamples.
+    counts = bootstrap.resamples(patients, replicates, _integer(stream))
+    weights = np.vstack([np.ones((1, patients)), 1.0 - np.eye(patients), counts])[:, whose]
+    found = refits.refit(outcome, chosen, x, weights)[:, term]
+    estimate, jackknife, resampled = found[0], found[1 : patients + 1], found[patients + 1 :]
     if not math.isfinite(estimate):
         return statistics.not_estimable("the estimate could not be found again")
     if lost := int((~np.isfinite(jackknife)).sum()):
         return statistics.not_estimable(
             f"leaving out one patient at a time, {lost} times there is no estimate "
-            f"({_WHY_NONE[model.outcome]}), so the bootstrap interval cannot be made"
+            f"({_WHY_NONE[outcome]}), so the bootstrap interval cannot be made"
         )
     interval = bootstrap.bca_interval(estimate, resampled, jackknife, LEVEL)
     ends = _ratio(model, interval.low), _ratio(model, interval.high)
@@ -176,16 +236,14 @@ def _bootstrap(
         )
     doubts = [
         reported["reason"] if reported["status"] == "unstable" else "",
-        limits.resamples_without_estimate(
-            interval.not_estimated, replicates, _WHY_NONE[model.outcome]
-        ),
+        limits.resamples_without_estimate(interval.not_estimated, replicates, _WHY_NONE[outcome]),
         f"an end of the interval lies beyond all {interval.used:,} resamples"
         if interval.beyond
         else "",
         "an end of the interval is too large for a number" if math.inf in ends else "",
     ]
     return {
-        "estimate": reported["estimate"],
+        "estimate": _ratio(model, float(estimate)),
         "conf_low": ends[0],
         "conf_high": ends[1],
         "conf_level": LEVEL,
@@ -315,7 +373,7 @@ def _judged(doubts: list[str]) -> dict[str, str]:
 
 
 def _ratio(model: Model, beta: float) -> float:
-    return model_parts.ratio(beta * math.log(2.0) if model.outcome == "suvmax" else beta)
+    return model_parts.ratio(beta * math.log(2.0) if "suvmax" in model.outcome else beta)
 
 
 def _integer(stream: np.random.SeedSequence) -> int:

@@ -22,7 +22,7 @@ sensitivity.not_rescanned       what patients without a follow-up scan could cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ from captem import (
     krenning_model,
     limits,
     model_parts,
+    not_rescanned,
     paired,
     statistics,
     surrogate,
@@ -126,7 +127,9 @@ def _rows(
     low, high = krenning_model.outcome(chosen)
     screened = bias.shares_of(settings.noise.get("screened", ()))
     yield from baseline_error.rows(subset, low, high, x, settings.noise["reliability"], screened)
-    yield from _not_rescanned(subset, patients, changes, settings.plan.mib1_floor, settings.seed)
+    yield from not_rescanned.rows(
+        subset, patients, changes, settings.plan.mib1_floor, settings.seed
+    )
 
 
 def primary(
@@ -137,7 +140,7 @@ def primary(
     term: str = PRIMARY_TERM,
 ) -> dict[str, Any]:
     """Return the contrast of the primary model in another table; `term` where it is another one."""
-    chosen = eligibility.analysed(alternative.patients, KRENNING.analysis)
+    chosen = eligibility.analysed(alternative.patients, KRENNING.analysis, plan.covariates)
     reason = alternative.refusal or model_parts.too_few(len(chosen))
     asked = replace(model, analysis=alternative.analysis, planned="sensitivity")
     if reason:
@@ -164,7 +167,7 @@ def _who_grade(patients: pd.DataFrame, subset: str, plan: Plan) -> dict[str, Any
     known = patients.assign(mib1_high=patients["mib1_low"].where(graded.notna()))
     known = known.assign(mib1_low=known["mib1_high"])
     analysis = "sensitivity.who_grade"
-    chosen = eligibility.analysed(known, KRENNING.analysis).index
+    chosen = eligibility.analysed(known, KRENNING.analysis, plan.covariates).index
     model = replace(KRENNING, analysis=analysis, terms=("krenning_pre", "mib1_grade"))
     if reason := model_parts.too_few(len(chosen)):
         found = model_parts.refused(model, subset, "sensitivity", len(chosen), reason)
@@ -211,7 +214,7 @@ def _criterion_rules(
         under = criterion.by_rule(patients, lesions, threshold, _RULES)
         for rule in _RULES:
             asked = criterion_model.asked_of(patients, under[rule])
-            chosen = eligibility.analysed(asked, CRITERION.analysis)
+            chosen = eligibility.analysed(asked, CRITERION.analysis, settings.plan.covariates)
             design = terms.design(model, chosen, settings.plan, criterion_model.effective_n(chosen))
             found = criterion_model.fit(design.model, subset, "sensitivity", chosen, design.x)
             yield _named(found.rows, PRIMARY_TERM, f"threshold_{threshold}_{rule}")
@@ -272,7 +275,3 @@ def _repeatability(patients: pd.DataFrame, subset: str, limit: float) -> dict[st
         subset, "sensitivity", analysis="sensitivity.repeatability", outcome="suvmax",
         term=f"limit_{limit:g}_percent",
     )  # fmt: skip
-
-
-def _not_rescanned(*_: Any) -> list[dict[str, Any]]:
-    return []

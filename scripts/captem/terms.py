@@ -1,8 +1,8 @@
 """The terms of a model: what the patients' columns become, and which give way where n is short.
 
-Every model has its main terms (`captem.models`). A study may name covariates beforehand, in the
-order in which they matter, and which terms may bend (`covariates`, `splines` of the config). A term is
-one column, or one for each level of a category but the first:
+Every model has its main terms (`captem.planned_models`). A study may name covariates beforehand, in
+the order in which they matter, and which terms may bend (`covariates`, `splines` of the config). A
+term is one column, or one for each level of a category but the first:
 
 =============  ====================================================================
 covariate      columns
@@ -17,8 +17,8 @@ source         1 for each source but the first in the alphabet
 
 A spline adds one column to a term: the second basis function of a restricted cubic spline with
 knots at the quantiles .1, .5 and .9 (Harrell 2015, Regression Modeling Strategies, sections 2.4.5
-and 2.4.6), which bends between the knots and is straight beyond them. MIB1 never bends in a model, so that its
-odds ratio per doubling stays one number; whether it does is asked in `captem.sensitivity`.
+and 2.4.6), which bends between the knots and is straight beyond them. MIB1 never bends in a model,
+so that its odds ratio per doubling stays one number; `captem.sensitivity` asks whether it does.
 """
 
 from __future__ import annotations
@@ -128,10 +128,12 @@ def covariate(patients: pd.DataFrame, name: str) -> tuple[pd.DataFrame, dict[str
 def bend(values: np.ndarray) -> np.ndarray | None:
     """Return the nonlinear column of a spline in `values` (n,), or None where it has no knots.
 
+    Knots are at quantiles of the values that are known; NaN stays NaN.
+
     >>> bend(np.array([0.0, 1.0, 2.0, 3.0, 4.0])).round(3).tolist()
     [0.0, 0.021, 0.402, 2.121, 4.8]
     """
-    first, middle, last = np.quantile(values, _QUANTILES)
+    first, middle, last = np.nanquantile(values, _QUANTILES)
     if not first < middle < last:
         return None
 
@@ -140,6 +142,17 @@ def bend(values: np.ndarray) -> np.ndarray | None:
 
     inner = cubed(middle) * (last - first) - cubed(last) * (middle - first)
     return np.asarray((cubed(first) - inner / (last - middle)) / (last - first) ** 2)
+
+
+def columns(patients: pd.DataFrame, names: Sequence[str], plan: Plan) -> pd.DataFrame:
+    """Return the columns of terms that a design holds, one row a patient; NaN where not known."""
+    found = main(patients, plan.mib1_floor)
+    parts = [found, *(covariate(patients, name)[0] for name in plan.covariates)]
+    every = pd.concat(parts, axis=1)
+    for name in plan.splines:
+        if name + NONLINEAR in names:
+            every[name + NONLINEAR] = bend(every[name].to_numpy(dtype=float))
+    return every[list(names)]
 
 
 def design(model: Model, patients: pd.DataFrame, plan: Plan, effective: float) -> Design:

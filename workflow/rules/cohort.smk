@@ -34,6 +34,7 @@ rule ingest_cohort:
         criterion=SETTINGS["criterion"],
         on_problem=SETTINGS["on_problem"],
         follow_up=SETTINGS["follow_up"],
+        covariates=SETTINGS["models"]["covariates"],
         checks=SETTINGS["checks"],
         suv_tolerance=SETTINGS["suv_tolerance"],
         patient_ids=SETTINGS["patient_ids"],
