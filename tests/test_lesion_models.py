@@ -521,6 +521,17 @@ def test_a_lesion_has_its_own_values_and_the_terms_of_its_patient(study):
     assert terms.main(measured, 0.5)["log2_suvmax_pre"].tolist() == [2, 4, 2, 2]
 
 
+@pytest.mark.parametrize("outcome", ["lesion_krenning", "lesion_suvmax"])
+def test_a_lesion_that_is_not_present_at_follow_up_is_in_no_model(outcome):
+    """Even where the sheet gives it values."""
+    states = ["present", "resolved", "new", "not_assessable", None]
+    ends = dict.fromkeys([*lesion_data.SCORES, *lesion_data.SUVMAX], 2)
+    lesions = pd.DataFrame({"patient_id": "A", "lesion_status_post": states} | ends)
+    assert lesion_data.analysed(lesions, outcome).index.tolist() == [0, 4]
+    patients = lesion_data.with_counts(pd.DataFrame({"patient_id": ["A", "B"]}), lesions)
+    assert patients["lesions_scored"].tolist() == patients["lesions_measured"].tolist() == [2, 0]
+
+
 def test_who_is_left_out_of_the_lesion_models_is_in_the_flow(study):
     flow = study.flow
     counts = flow.set_index(["step", "reason"])["n"]
