@@ -41,7 +41,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from captem.ordinal import Floats, Integers
+from captem.ordinal_data import Floats, Integers
 
 
 @dataclass(frozen=True, eq=False)

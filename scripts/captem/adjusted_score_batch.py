@@ -33,7 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captem.ordinal import Booleans, Floats, Integers
+from captem.ordinal_data import Booleans, Floats, Integers
 
 # Elements of the largest arrays, so that they stay in the processor's cache.
 _CHUNK = 20_000

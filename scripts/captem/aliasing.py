@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from captem import ordinal
-from captem.ordinal import Booleans, Floats
+from captem.ordinal_data import Booleans, Floats, aliased
 from captem.replicates import distinct
 
 # Share of a column's variance that the columns before it leave: below, `ordinal.aliased` decides.
@@ -23,7 +22,7 @@ def aliased_many(x: Floats, used: Booleans) -> Booleans:
 
     Args:
         x: predictors without an intercept, shape (n, p), or (R, n, p) with some for each replicate.
-        used: the rows of each replicate, shape (R, n), at least one in each.
+        used: the rows of each replicate, shape (R, n).
 
     Returns:
         shape (R, p).
@@ -34,7 +33,7 @@ def aliased_many(x: Floats, used: Booleans) -> Booleans:
         return found
     own = x.ndim == 3
     scaled, blurred = _to_unit_size(x, used if own else np.asarray(used.any(axis=0)))
-    share = used / used.sum(axis=1, keepdims=True)
+    share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
     i, j = np.tril_indices(p)
     products = scaled[..., i] * scaled[..., j]
     if own:
@@ -46,13 +45,13 @@ def aliased_many(x: Floats, used: Booleans) -> Booleans:
     suspects = np.flatnonzero(blurred | ~(left > _NEARLY_ALIASED).all(axis=0))
     if own:
         for r in suspects:
-            found[r, list(ordinal.aliased(x[r, used[r]]))] = True
+            found[r, list(aliased(x[r, used[r]]))] = True
         return found
     first, which = distinct(np.packbits(used[suspects], axis=1))
     supports = used[suspects][first]
     columns = np.zeros((len(supports), p), dtype=bool)
     for number, support in enumerate(supports):
-        columns[number, list(ordinal.aliased(x[support]))] = True
+        columns[number, list(aliased(x[support]))] = True
     found[suspects] = columns[which]
     return found
 
@@ -66,7 +65,9 @@ def _to_unit_size(x: Floats, used: Booleans) -> tuple[Floats, Booleans]:
     rows = used[..., None]
     inside = np.where(rows, x, 0.0)
     size = np.abs(inside).max(axis=-2)
-    centred = np.where(rows, x - (inside.sum(axis=-2) / rows.sum(axis=-2))[..., None, :], 0.0)
+    centred = np.where(
+        rows, x - (inside.sum(axis=-2) / np.maximum(rows.sum(axis=-2), 1))[..., None, :], 0.0
+    )
     spread = np.abs(centred).max(axis=-2)
     blurred = spread <= 1e-9 * size
     return centred / np.where(blurred, 1.0, spread)[..., None, :], np.asarray(blurred.any(axis=-1))

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captem.ordinal import Booleans, Floats, Integers
+from captem.ordinal_data import Booleans, Floats, Integers
 
 _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 12

@@ -11,7 +11,7 @@ import numpy as np
 
 from captem.adjusted_score_batch import Partition, partitions, states_at
 from captem.bias_reduced import CLOSED, LARGEST_MOVE, NEAR, SETTLED
-from captem.ordinal import Booleans, Floats, Integers
+from captem.ordinal_data import Booleans, Floats, Integers
 
 _MAX_ITERATIONS = 2000
 # A few replicates that take long are quicker alone.

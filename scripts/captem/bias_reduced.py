@@ -14,14 +14,21 @@ exist), so there is a root to find and not a maximum. See `fit` for which one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from captem import ordinal
 from captem.adjusted_score import Partitions, State, partitions, state_at
-from captem.ordinal import Booleans, Floats, Integers
+from captem.ordinal_data import (
+    Booleans,
+    Data,
+    Floats,
+    condition_number,
+    labels_of,
+    marginal_thresholds,
+    prepared,
+)
+from captem.separation import separated
 
 _MAX_ITERATIONS = 2000
 # Of the search, in units of the linear predictor; `batched_scoring` takes the same steps.
@@ -71,7 +78,7 @@ class BiasReducedFit:
     collapsed: tuple[int, ...]
     boundary: bool
     aliased: tuple[int, ...]
-    _data: _Data = field(repr=False)
+    _data: Data = field(repr=False)
 
     @property
     def standard_errors(self) -> Floats:
@@ -84,7 +91,7 @@ class BiasReducedFit:
 
         Here the estimate is finite all the same, and says little beyond its sign.
         """
-        return ordinal.separated(self._data.low, self._data.high, self._data.x)
+        return separated(self._data.low, self._data.high, self._data.x)
 
 
 def fit(
@@ -121,23 +128,8 @@ def fit(
         >>> found.beta.round(3).tolist()
         [1.129]
     """
-    data = _prepared(low, high, x, weights)
+    data = prepared(low, high, x, weights)
     return _assembled(data, _solved(data))
-
-
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """Informative rows, standardised predictors of the columns kept, and categories."""
-
-    low: Integers
-    high: Integers
-    x: Floats
-    weights: Floats
-    cells: ordinal._Cells
-    kept: tuple[int, ...]
-    centre: Floats
-    scale: Floats
-    standardised: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,47 +143,11 @@ class _Root:
     closed: tuple[int, ...]
 
 
-def _prepared(low: ArrayLike, high: ArrayLike, x: ArrayLike, weights: ArrayLike | None) -> _Data:
-    lowest, highest = ordinal._checked_scores(low, high)
-    predictors = ordinal._checked_predictors(x)
-    n = len(lowest)
-    if len(predictors) != n:
-        raise ValueError("There must be one row of predictors for each outcome.")
-    weight = np.ones(n) if weights is None else ordinal._checked_weights(weights, n)
-    lowest, highest, predictors, weight = ordinal._rows(
-        weight > 0.0, lowest, highest, predictors, weight
-    )
-    cells = ordinal._cells(lowest, highest)
-    m = len(cells.categories) - 1
-    if m < 1:
-        raise ValueError("No threshold can be estimated: one category fits every outcome.")
-    bounded = (cells.lower >= 0) | (cells.upper < m)
-    lowest, highest, predictors, weight = ordinal._rows(
-        bounded, lowest, highest, predictors, weight
-    )
-    dropped = ordinal._aliased(predictors)
-    kept = tuple(j for j in range(predictors.shape[1]) if j not in dropped)
-    used = predictors[:, list(kept)]
-    centre = used.mean(axis=0)
-    scale = used.std(axis=0)
-    return _Data(
-        low=lowest,
-        high=highest,
-        x=predictors,
-        weights=weight,
-        cells=ordinal._Cells(cells.categories, cells.lower[bounded], cells.upper[bounded]),
-        kept=kept,
-        centre=centre,
-        scale=scale,
-        standardised=(used - centre) / scale,
-    )
-
-
-def _solved(data: _Data) -> _Root:
+def _solved(data: Data) -> _Root:
     """Search for a root; where a category empties on the way, go on without it."""
     lower, upper = data.cells.lower, data.cells.upper
     remaining = list(range(len(data.cells.categories)))
-    thresholds = ordinal._marginal_thresholds(data.cells, data.weights)
+    thresholds = marginal_thresholds(lower, upper, len(remaining) - 1, data.weights)
     parameters = np.concatenate([thresholds, np.zeros(len(data.kept))])
     iterations = 0
     while True:
@@ -286,36 +242,28 @@ def _room(thresholds: Floats, step: Floats, length: float) -> float:
     return min(length, float((0.9 * widths[narrows] / -change[narrows]).min()))
 
 
-def _assembled(data: _Data, root: _Root) -> BiasReducedFit:
+def _assembled(data: Data, root: _Root) -> BiasReducedFit:
     """Bring a root from standardised parameters to those of the data.
 
     Mean bias reduction gives the same estimate in all linear reparameterisations.
     """
-    categories = tuple(c for i, c in enumerate(data.cells.categories) if i not in root.closed)
-    alone = {low for low, high in categories if low == high}
-    scores = range(int(data.low.min()), int(data.high.max()) + 1)
-    m, p = len(categories) - 1, data.x.shape[1]
+    categories, collapsed = data.reported_categories(root.closed)
+    m, p = len(categories) - 1, data.columns
     coefficients = root.parameters[m:] / data.scale
     beta = np.full(p, np.nan)
     beta[list(data.kept)] = coefficients
-
-    # theta* = theta - centre'beta and beta* = scale beta are the standardised parameters.
-    to_scaled = np.eye(m + len(data.kept))
-    to_scaled[:m, m:] = -data.centre
-    to_scaled[m:, m:] = np.diag(data.scale)
-    estimated = [*range(m), *(m + column for column in data.kept)]
+    to_scaled = data.to_scaled(m)
     covariance = np.full((m + p, m + p), np.nan)
     score, condition, loglik = np.inf, np.inf, np.nan
     if root.state is not None:
         score = float(np.abs(root.state.score @ to_scaled).max())
-        condition = ordinal._condition_number(to_scaled.T @ root.state.information @ to_scaled)
+        condition = condition_number(to_scaled.T @ root.state.information @ to_scaled)
         loglik = root.state.loglik
     if root.state is not None and root.converged:
-        back = np.linalg.inv(to_scaled)
-        covariance[np.ix_(estimated, estimated)] = back @ root.state.inverse @ back.T
+        covariance = data.covariance(m, root.state.inverse)
     return BiasReducedFit(
         thresholds=root.parameters[:m] + data.centre @ coefficients,
-        threshold_labels=tuple(f"{left[1]}|{right[0]}" for left, right in pairwise(categories)),
+        threshold_labels=labels_of(categories),
         beta=beta,
         covariance=covariance,
         loglik=loglik,
@@ -324,8 +272,8 @@ def _assembled(data: _Data, root: _Root) -> BiasReducedFit:
         condition_number=condition,
         iterations=root.iterations,
         categories=categories,
-        collapsed=tuple(score for score in scores if score not in alone),
+        collapsed=collapsed,
         boundary=bool(root.closed),
-        aliased=tuple(column for column in range(p) if column not in data.kept),
+        aliased=data.aliased,
         _data=data,
     )

@@ -20,11 +20,19 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from captem import bias_reduced, ordinal
+from captem import bias_reduced
 from captem.aliasing import aliased_many
 from captem.batched_scoring import problem_of, search
-from captem.ordinal import Booleans, Floats, Integers
-from captem.replicates import Labels, distinct, labelled, marginal_thresholds
+from captem.ordinal_data import (
+    Booleans,
+    Floats,
+    Integers,
+    checked_predictors,
+    checked_scores,
+    checked_weights,
+    marginal_thresholds,
+)
+from captem.replicates import Labels, distinct, labelled
 
 _BLOCK = 2048
 # Variance of a column in a replicate, beside its mean square in all: below, rounding would tell.
@@ -112,16 +120,16 @@ def _checked(low: ArrayLike, high: ArrayLike, x: ArrayLike, weights: ArrayLike) 
     size, n = weight.shape
     if n == 0:
         raise ValueError("There are no outcomes.")
-    ordinal._checked_weights(weight.ravel(), size * n)
+    checked_weights(weight.ravel(), size * n)
     ends = np.asarray(low), np.asarray(high)
     flat = [end.ravel() if end.ndim == 2 else end for end in ends]
-    lowest, highest = ordinal._checked_scores(*flat)
+    lowest, highest = checked_scores(*flat)
     values = np.asarray(x)
     if values.ndim == 3:
         rows = values.reshape(len(values) * values.shape[1], values.shape[2])
-        predictors = ordinal._checked_predictors(rows).reshape(values.shape)
+        predictors = checked_predictors(rows).reshape(values.shape)
     else:
-        predictors = ordinal._checked_predictors(values)
+        predictors = checked_predictors(values)
     if ends[0].shape != ends[1].shape or ends[0].shape not in ((n,), (size, n)):
         raise ValueError("There must be one weight for each outcome.")
     if predictors.shape[:-1] not in ((n,), (size, n)):

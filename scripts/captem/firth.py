@@ -34,7 +34,7 @@ from scipy.special import chdtrc, chdtri
 from captem import ordinal
 from captem.firth_newton import Booleans, Floats, Peaks, every, highest, maximise
 from captem.firth_setup import Setup, aliased_many, checked, receding
-from captem.ordinal import _checked_weights, _condition_number
+from captem.ordinal_data import checked_weights, condition_number
 
 _MAX_DOUBLINGS = 60
 # Numbers in each working array of a batch: few enough to stay in a processor's cache.
@@ -135,7 +135,7 @@ def fit(y: ArrayLike, x: ArrayLike, weights: ArrayLike | None = None) -> FirthFi
     """
     outcome, predictors = checked(y, x)
     n = len(outcome)
-    weight = np.ones(n) if weights is None else _checked_weights(weights, n)
+    weight = np.ones(n) if weights is None else checked_weights(weights, n)
     used = weight > 0.0
     if not used.any():
         raise ValueError("There are no outcomes of positive weight.")
@@ -308,7 +308,7 @@ def _assemble(
         penalised_loglik=float(point.penalised[best]) + setup.penalty,
         converged=bool(peaks.converged[best]),
         max_abs_score=float(np.abs(peaks.score[best] @ setup.to_scaled).max()),
-        condition_number=_condition_number(information),
+        condition_number=condition_number(information),
         iterations=int(peaks.iterations[best]),
         maxima=_different(peaks.point.parameters[peaks.converged] @ setup.model.design.T),
         aliased=aliased,

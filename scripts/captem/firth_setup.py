@@ -8,13 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from captem import ordinal
+from captem import aliasing
 from captem.firth_newton import Booleans, Floats, Model
-from captem.ordinal import Bounds, _checked_predictors, _vertex
-
-# Where a column has less than this share left beside the others, the exact check is asked.
-_NEARLY_ALIASED = 1e-6
-_RECESSION_TOLERANCE = 1e-6
+from captem.ordinal_data import checked_predictors
+from captem.separation import RECESSION_TOLERANCE, Bounds, vertex
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +87,7 @@ def checked(y: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
         raise ValueError("The outcomes must be one-dimensional.")
     if not np.isin(outcome, (0.0, 1.0)).all():
         raise ValueError("The outcomes must be 0 or 1, and not missing.")
-    predictors = _checked_predictors(x)
+    predictors = checked_predictors(x)
     if len(predictors) != len(outcome):
         raise ValueError("There must be one row of predictors for each outcome.")
     return outcome, predictors
@@ -108,36 +105,14 @@ def receding(setup: Setup) -> Booleans:
     for position, objective in enumerate(setup.from_scaled):
         size = np.abs(objective).max()
         for side in (objective / size, -objective / size):
-            found[position] |= side @ _vertex(side, ends, bounds) > _RECESSION_TOLERANCE
+            found[position] |= side @ vertex(side, ends, bounds) > RECESSION_TOLERANCE
     return found
 
 
 def aliased_many(x: Floats, weights: Floats) -> Booleans:
-    """Return which columns (R, p + 1) are aliased among the rows of positive weight.
+    """Return which of the intercept and columns (R, p + 1) are aliased in each replicate.
 
-    A sweep of the weighted cross-products finds the replicates where a column has little of its
-    own left; `ordinal.aliased` decides on those.
+    x is (n, p); rows count where their weight (R, n) is positive. See `aliasing.aliased_many`.
     """
-    replicates, k = len(weights), x.shape[1] + 1
-    always = ordinal.aliased(x)
-    used = np.delete(x, always, axis=1)
-    centred = used - used.mean(axis=0)
-    design = np.column_stack([np.ones(len(x)), centred / np.abs(centred).max(axis=0, initial=0.0)])
-    size = design.shape[1]
-    products = (design[:, :, None] * design[:, None, :]).reshape(len(x), size * size)
-    rest = (weights @ products).reshape(-1, size, size)
-    whole = np.einsum("rjj->rj", rest).copy()
-    doubtful = np.zeros(replicates, dtype=bool)
-    for j in range(size):
-        pivot = rest[:, j, j]
-        doubtful |= pivot <= _NEARLY_ALIASED * whole[:, j]
-        row = rest[:, j] / np.where(pivot > 0.0, pivot, 1.0)[:, None]
-        rest = rest - rest[:, :, j, None] * row[:, None, :]
-    found = np.zeros((replicates, k), dtype=bool)
-    found[:, [1 + j for j in always]] = True
-    supports, group = np.unique(weights[doubtful] > 0.0, axis=0, return_inverse=True)
-    columns = np.zeros((len(supports), k), dtype=bool)
-    for number, support in enumerate(supports):
-        columns[number, [1 + j for j in ordinal.aliased(x[support])]] = True
-    found[doubtful] = columns[group.ravel()]
-    return found
+    found = aliasing.aliased_many(x, weights > 0.0)
+    return np.column_stack([np.zeros(len(found), dtype=bool), found])

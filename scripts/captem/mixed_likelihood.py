@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
-from captem import ordinal
+from captem.ordinal_likelihood import Likelihood
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -70,7 +70,7 @@ class Panel:
         nodes, log_weights: t_k and log w_k + t_k^2 / 2, shape (K,).
     """
 
-    likelihood: ordinal._Likelihood
+    likelihood: Likelihood
     side: Floats
     owner: Integers
     first: Integers
@@ -222,7 +222,7 @@ def rule(count: int) -> tuple[Floats, Floats]:
     return nodes, log_weights
 
 
-def panel(likelihood: ordinal._Likelihood, upper_ends: int, members: Integers, count: int) -> Panel:
+def panel(likelihood: Likelihood, upper_ends: int, members: Integers, count: int) -> Panel:
     """Sort the ends of a fixed-effects likelihood by group.
 
     Args:

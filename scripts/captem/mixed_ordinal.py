@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +22,9 @@ from scipy.special import chdtrc, chdtri
 
 from captem import mixed_likelihood, mixed_search, ordinal
 from captem.mixed_likelihood import Floats, Integers, Panel
+from captem.ordinal_data import cells_of, checked_scores, condition_number, labels_of
+from captem.ordinal_likelihood import maximise, merging
+from captem.profile_bound import profile_bound
 
 _MAX_DOUBLINGS = 40
 
@@ -135,11 +137,11 @@ def fit(
         ValueError: malformed input, or outcomes that share one category, so that there is no
             threshold to estimate.
     """
-    setup = ordinal._prepare(low, high, x, None)
+    setup = ordinal.prepare(low, high, x, None)
     patients, place = _labels(groups, len(np.asarray(low)))
     panel, outcomes = _panel(setup, low, high, place, nodes)
-    plain = ordinal._maximise(setup.likelihood, setup.start)
-    fixed = ordinal._assemble(setup, plain)
+    plain = maximise(setup.likelihood, setup.start)
+    fixed = ordinal.assemble(setup, plain)
     repeated = int(np.sum(np.bincount(outcomes) > 1))
     panel, peak = mixed_search.maximum(panel, plain, estimated=repeated > 0)
     upward, downward = np.zeros((2, setup.columns), dtype=bool)
@@ -176,7 +178,7 @@ def likelihood_ratio(fit: MixedFit, column: int) -> tuple[float, float]:
     Raises:
         ValueError: no such column.
     """
-    position = ordinal._position(fit.fixed, column)
+    position = ordinal.position_of(fit.fixed, column)
     if position is None:
         return 0.0, 1.0
     if fit.unbounded:
@@ -196,7 +198,7 @@ def profile_interval(fit: MixedFit, column: int, level: float = 0.95) -> tuple[f
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"The confidence level must lie between 0 and 1, not {level}.")
-    position = ordinal._position(fit.fixed, column)
+    position = ordinal.position_of(fit.fixed, column)
     if position is None:
         return -math.inf, math.inf
     if fit.unbounded:
@@ -227,10 +229,10 @@ def _labels(groups: Iterable[Hashable], n: int) -> tuple[tuple[Hashable, ...], I
 
 
 def _panel(
-    setup: ordinal._Setup, low: ArrayLike, high: ArrayLike, place: Integers, nodes: int
+    setup: ordinal.Setup, low: ArrayLike, high: ArrayLike, place: Integers, nodes: int
 ) -> tuple[Panel, Integers]:
     """The ends by patient, and the patient of each outcome that says something."""
-    cells = ordinal._cells(*ordinal._checked_scores(low, high))
+    cells = cells_of(*checked_scores(low, high))
     has_upper = cells.upper < len(cells.categories) - 1
     has_lower = cells.lower >= 0
     members = np.concatenate([place[has_upper], place[has_lower]])
@@ -242,7 +244,7 @@ def _assembled(
     panel: Panel,
     peak: mixed_search.Peak,
     fixed: ordinal.OrdinalFit,
-    setup: ordinal._Setup,
+    setup: ordinal.Setup,
     patients: tuple[Hashable, ...],
     seen: Integers,
     repeated: int,
@@ -252,19 +254,18 @@ def _assembled(
     """Bring a maximum from merged and standardised parameters to those of the data."""
     identified = repeated > 0
     inside = peak.sigma > 0.0
-    categories, collapsed = ordinal._reported_categories(setup, peak.closed)
+    categories, collapsed = setup.reported(peak.closed)
     p, m, cuts = setup.columns, len(categories) - 1, setup.likelihood.thresholds
     coefficients = peak.parameters[cuts:-1] / setup.scale
     thresholds = peak.parameters[:cuts] + setup.centre @ coefficients
-    thresholds = thresholds[ordinal._merging(setup.likelihood, list(peak.closed))[1][:m]]
+    thresholds = thresholds[merging(setup.likelihood, list(peak.closed))[1][:m]]
     beta = np.full(p, np.nan)
     beta[list(setup.kept)] = coefficients
 
     estimated = [*range(m), *(m + column for column in setup.kept), *([m + p] if inside else [])]
     to_scaled = np.eye(len(estimated))
     q = m + len(setup.kept)
-    to_scaled[:m, m:q] = -setup.centre
-    to_scaled[m:q, m:q] = np.diag(setup.scale)
+    to_scaled[:q, :q] = setup.to_scaled(m)
     if inside:
         to_scaled[q, q] = peak.sigma
     information = to_scaled.T @ peak.information @ to_scaled
@@ -282,14 +283,14 @@ def _assembled(
         modes[seen] = peak.sigma * panel.at(peak.parameters).modes
     return MixedFit(
         thresholds=thresholds,
-        threshold_labels=tuple(f"{left[1]}|{right[0]}" for left, right in pairwise(categories)),
+        threshold_labels=labels_of(categories),
         beta=beta,
         sigma=peak.sigma if identified else math.nan,
         covariance=covariance,
         loglik=peak.loglik,
         converged=converged,
         max_abs_gradient=float(np.abs(peak.gradient @ to_scaled).max()),
-        condition_number=ordinal._condition_number(information),
+        condition_number=condition_number(information),
         iterations=peak.iterations,
         categories=categories,
         collapsed=collapsed,
@@ -333,7 +334,7 @@ class _Profile:
     def loglik(self, value: float) -> float:
         """Log-likelihood maximised over the other parameters with the coefficient at `value`."""
         panel = self._panel.without(self._index, value)
-        plain = ordinal._maximise(panel.likelihood, self._start)
+        plain = maximise(panel.likelihood, self._start)
         interior = mixed_search.search(panel, plain, self._last) if self._identified else None
         found = mixed_search.better(interior, plain)
         if found.converged and found.sigma > 0.0:
@@ -342,23 +343,11 @@ class _Profile:
 
     def bound(self, sign: float, root: float) -> float:
         """Where the signed root of the likelihood-ratio statistic reaches `root` on one side."""
-        from scipy.optimize import brentq
-
-        known = {self._peak: -root}
-
-        def excess(value: float) -> float:
-            if value not in known:
-                drop = max(0.0, self._maximum - self.loglik(value))
-                known[value] = math.sqrt(2.0 * drop) - root
-            return known[value]
-
-        inner, step = self._origin, self._step * root
-        # From inside the interval walk outwards; from beyond its end, back towards the peak.
-        outside = excess(inner) >= 0.0
-        direction = -sign if outside else sign
-        for _ in range(_MAX_DOUBLINGS):
-            outer = inner + direction * step
-            if (excess(outer) >= 0.0) != outside:
-                return float(brentq(excess, inner, outer, xtol=1e-9, rtol=1e-9))
-            inner, step = outer, 2.0 * step
-        return sign * math.inf
+        return profile_bound(
+            self.loglik,
+            (self._peak, self._maximum),
+            (self._origin, self._step),
+            sign * root,
+            tolerance=1e-9,
+            doublings=_MAX_DOUBLINGS,
+        )

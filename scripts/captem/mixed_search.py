@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captem import mixed_likelihood, ordinal
+from captem import mixed_likelihood
 from captem.mixed_likelihood import Floats, Panel
+from captem.ordinal_likelihood import Maximum, merging, room
 
 # Patients then make up 99.2 % of the latent variance (the logistic has pi^2 / 3); beyond, the
 # quadrature would need more nodes than there are.
@@ -52,7 +53,7 @@ class Peak:
         return float(self.parameters[-1])
 
 
-def maximum(panel: Panel, plain: ordinal._Maximum, estimated: bool) -> tuple[Panel, Peak]:
+def maximum(panel: Panel, plain: Maximum, estimated: bool) -> tuple[Panel, Peak]:
     """The maximum, and the panel with as many nodes as it took.
 
     Nodes are doubled as long as `quadrature_error` exceeds its goal, unless there is one.
@@ -72,7 +73,7 @@ def maximum(panel: Panel, plain: ordinal._Maximum, estimated: bool) -> tuple[Pan
     return panel, peak
 
 
-def better(interior: Peak | None, plain: ordinal._Maximum) -> Peak:
+def better(interior: Peak | None, plain: Maximum) -> Peak:
     """The maximum with patient effects if it is higher, else that without."""
     if interior is not None and interior.loglik > plain.loglik + _GAIN_OF_SIGMA:
         return interior
@@ -87,7 +88,7 @@ def better(interior: Peak | None, plain: ordinal._Maximum) -> Peak:
     )
 
 
-def search(panel: Panel, plain: ordinal._Maximum, start: Floats | None = None) -> Peak:
+def search(panel: Panel, plain: Maximum, start: Floats | None = None) -> Peak:
     """The best maximum that is found from the fit without patient effects, or from `start`.
 
     In a few patients the likelihood may have a maximum at a small sigma, or at 0, and a higher one
@@ -130,7 +131,7 @@ def _maximise(panel: Panel, start: Floats, closed: list[int]) -> Peak:
     likelihood = panel.likelihood
     iterations, parameters = 0, start
     for _ in range(20 * len(likelihood.order) + 1):
-        basis, first = ordinal._merging(likelihood, closed)
+        basis, first = merging(likelihood, closed)
         inner = np.append(parameters[first], parameters[-1])
         found, hit = _newton(panel.mapped(basis), inner)
         iterations += found.iterations
@@ -188,7 +189,7 @@ def _newton(panel: Panel, start: Floats) -> tuple[Peak, int | None]:
             break
         iteration += 1
         step *= min(1.0, max(_LONGEST_STEP, abs(point[-1])) / moved)
-        limit, nearest = ordinal._room(panel.likelihood, point[:-1], step[:-1])
+        limit, nearest = room(panel.likelihood, point[:-1], step[:-1])
         if limit == 0.0:
             hit = nearest
             break

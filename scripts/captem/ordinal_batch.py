@@ -21,9 +21,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from captem import batched_newton, ordinal
+from captem.aliasing import aliased_many
 from captem.batched_newton import Columns
-from captem.ordinal import Booleans, Floats, Integers
-from captem.replicates import Cohort, Layout, alias_patterns, filled, layouts, predictors_of
+from captem.ordinal_data import (
+    Booleans,
+    Cells,
+    Floats,
+    Integers,
+    checked_predictors,
+    checked_scores,
+    marginal_thresholds,
+)
+from captem.ordinal_likelihood import likelihood_of, maximise
+from captem.replicates import Cohort, Layout, filled, layouts, predictors_of
 
 _BLOCK = 4096
 _CHUNK = 100_000
@@ -101,7 +111,7 @@ def fit_permuted(
     cohort = _checked(low, high, x)
     if not 0 <= column < cohort.x.shape[1]:
         raise ValueError(f"There is no column {column}: there are {cohort.x.shape[1]}.")
-    replaced = ordinal._checked_predictors(values)
+    replaced = checked_predictors(values)
     if replaced.shape[1] != len(cohort.low):
         raise ValueError("There must be one value for each outcome in each replicate.")
 
@@ -157,8 +167,8 @@ class _Ends:
 
 
 def _checked(low: ArrayLike, high: ArrayLike, x: ArrayLike) -> Cohort:
-    lowest, highest = ordinal._checked_scores(low, high)
-    predictors = ordinal._checked_predictors(x)
+    lowest, highest = checked_scores(low, high)
+    predictors = checked_predictors(x)
     if len(predictors) != len(lowest):
         raise ValueError("There must be one row of predictors for each outcome.")
     if len(lowest) == 0:
@@ -221,7 +231,7 @@ def _fitted(cohort: Cohort, counts: Integers, varying: tuple[int, Floats] | None
         layout, members, dropped = waiting.pop()
         found.constant[members] = False
         if dropped is None:
-            for pattern, chosen in alias_patterns(cohort, layout, counts, members, varying):
+            for pattern, chosen in _alias_patterns(cohort, layout, counts, members, varying):
                 found.aliased[chosen] = pattern
                 waiting.append((layout, chosen, pattern))
             continue
@@ -230,6 +240,27 @@ def _fitted(cohort: Cohort, counts: Integers, varying: tuple[int, Floats] | None
             for emptied, hitting in _searched(problem, chosen, found):
                 waiting.append((emptied, hitting, dropped))
     return found
+
+
+def _alias_patterns(
+    cohort: Cohort,
+    layout: Layout,
+    counts: Integers,
+    members: Integers,
+    varying: tuple[int, Floats] | None,
+) -> Iterator[tuple[Booleans, Integers]]:
+    """Replicates by their aliased columns among the outcomes that say something."""
+    lower, upper = layout.labels[cohort.begin], layout.labels[cohort.finish]
+    useful = (lower >= 0) | (upper < layout.thresholds)
+    x = cohort.x
+    if varying is not None:
+        column, values = varying
+        x = np.repeat(x[None], len(members), axis=0)
+        x[:, :, column] = values[members]
+    patterns = aliased_many(x, np.asarray(counts[members] > 0) & useful)
+    kinds, which = np.unique(patterns, axis=0, return_inverse=True)
+    for number, kind in enumerate(kinds):
+        yield kind, members[which.ravel() == number]
 
 
 class _Problem:
@@ -314,12 +345,13 @@ class _Problem:
         upper = self.layout.labels[self.cohort.finish]
         m = self.layout.thresholds
         useful = (totals > 0.0) & ((lower >= 0) | (upper < m))
-        cells = ordinal._Cells(((0, 0),) * (m + 1), lower[useful], upper[useful])
+        cells = Cells(((0, 0),) * (m + 1), lower[useful], upper[useful])
         fixed = len(self.kept) - (self.varying is not None)
         weights = totals[useful]
-        marginal = np.concatenate([ordinal._marginal_thresholds(cells, weights), np.zeros(fixed)])
-        likelihood = ordinal._likelihood(cells, self.x[useful, :fixed], weights)
-        peak = ordinal._maximise(likelihood, marginal)
+        thresholds = marginal_thresholds(cells.lower, cells.upper, m, weights)
+        marginal = np.concatenate([thresholds, np.zeros(fixed)])
+        likelihood = likelihood_of(cells, self.x[useful, :fixed], weights)
+        peak = maximise(likelihood, marginal)
         plain = peak.converged and not peak.closed
         plain = plain and float(np.abs(likelihood.design @ peak.parameters).max()) < 15.0
         best = peak.parameters if plain else marginal

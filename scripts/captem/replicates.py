@@ -1,4 +1,4 @@
-"""Which replicates of a cohort have the same categories and the same aliased columns.
+"""Which replicates of a cohort have the same categories.
 
 Replicates weight the same outcomes differently, or replace the values of one predictor. Those with
 one layout and the same columns have likelihoods of one form, and can be fitted together.
@@ -13,14 +13,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from captem import ordinal
-from captem.ordinal import Booleans, Floats, Integers
+from captem.ordinal_data import Booleans, Floats, Integers, cells_of
 
 _UNDEFINED = -2
-# Share of a column's variance that the columns before it leave: below, `ordinal.aliased` decides.
-_NEARLY_ALIASED = 1e-8
-# The same for its variance in a replicate, beside its squared range in all of them.
-_NEARLY_CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +68,7 @@ def _labels(cuts: Integers, begin: Integers, finish: Integers) -> Integers | Non
     """The threshold of each cut, given the pairs of cuts between which outcomes lie."""
     if not len(begin):
         return None
-    cells = ordinal._cells(cuts[begin] + 1, cuts[finish])
+    cells = cells_of(cuts[begin] + 1, cuts[finish])
     m = len(cells.categories) - 1
     if m < 1:
         return None
@@ -92,73 +87,6 @@ def filled(labels: Integers) -> Integers:
         if labels[left] == labels[right]:
             labels[left:right] = labels[left]
     return labels
-
-
-def alias_patterns(
-    cohort: Cohort,
-    layout: Layout,
-    counts: Integers,
-    members: Integers,
-    varying: tuple[int, Floats] | None,
-) -> Iterator[tuple[Booleans, Integers]]:
-    """Replicates by their aliased columns, from the moments of the outcomes that say something."""
-    p = cohort.x.shape[1]
-    if p == 0:
-        yield np.zeros(0, dtype=bool), members
-        return
-    lower, upper = layout.labels[cohort.begin], layout.labels[cohort.finish]
-    useful = (lower >= 0) | (upper < layout.thresholds)
-    used: Booleans = np.asarray(counts[members] > 0) & useful
-    everywhere = np.asarray(used.any(axis=0))
-    x, blurred = _to_unit_size(np.where(everywhere[:, None], cohort.x, np.nan), axis=0)
-    share = used / used.sum(axis=1, keepdims=True)
-    mean = share @ x
-    pairs = np.tril_indices(p)
-    second = share @ (x[:, pairs[0]] * x[:, pairs[1]])
-    if varying is not None:
-        column, values = varying
-        own, blurred[column] = _to_unit_size(
-            np.where(everywhere, values[members], np.nan), axis=None
-        )
-        mean[:, column] = (share * own).sum(axis=1)
-        for k, (i, j) in enumerate(zip(*(side.tolist() for side in pairs), strict=True)):
-            if column in (i, j):
-                other = own if i == j else x[:, i + j - column]
-                second[:, k] = (share * own * other).sum(axis=1)
-    moments = (second - mean[:, pairs[0]] * mean[:, pairs[1]]).T
-    left = _left_over(moments, p)
-    suspects = np.flatnonzero(blurred.any() | ~(left > _NEARLY_ALIASED).all(axis=0))
-    patterns = np.zeros((len(members), p), dtype=bool)
-    for suspect in suspects:
-        x_used = predictors_of(cohort, int(members[suspect]), varying)[used[suspect]]
-        patterns[suspect, list(ordinal._aliased(x_used))] = True
-    kinds, which = np.unique(patterns, axis=0, return_inverse=True)
-    for number, kind in enumerate(kinds):
-        yield kind, members[which.ravel() == number]
-
-
-def _to_unit_size(x: Floats, axis: int | None) -> tuple[Floats, Booleans]:
-    """Values centred and scaled to a largest of 1, 0 for NaN; whether rounding is most of them."""
-    size = np.nanmax(np.abs(x), axis=axis)
-    centred = np.nan_to_num(x - np.nanmean(x, axis=axis))
-    spread = np.abs(centred).max(axis=axis)
-    blurred = spread <= 1e-9 * size
-    return centred / np.where(blurred, 1.0, spread), np.asarray(blurred)
-
-
-def _left_over(moments: Floats, p: int) -> Floats:
-    """Share of each column's variance that the columns before it leave, shape (p, R)."""
-    matrix = np.empty((p, p, moments.shape[1]))
-    matrix[np.tril_indices(p)] = moments
-    left = np.empty((p, moments.shape[1]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for j in range(p):
-            # A column whose spread is lost in rounding is suspect as well.
-            whole = np.where(matrix[j, j] > _NEARLY_CONSTANT, matrix[j, j], np.nan)
-            below = matrix[j:, j] - (matrix[j:, :j] * matrix[j, :j]).sum(axis=1)
-            left[j] = below[0] / whole
-            matrix[j:, j] = below / np.sqrt(np.where(below[0] > 0.0, below[0], np.nan))
-    return left
 
 
 def predictors_of(cohort: Cohort, member: int, varying: tuple[int, Floats] | None) -> Floats:
@@ -221,7 +149,7 @@ def labelled(low: Integers, high: Integers, present: Booleans) -> Labels:
     for number, pairs in enumerate(seen[first]):
         if not pairs.any():
             continue
-        cells = ordinal._cells(lows[pairs] + base, highs[pairs] + base)
+        cells = cells_of(lows[pairs] + base, highs[pairs] + base)
         thresholds[number] = upper[number] = len(cells.categories) - 1
         lower[number, pairs], upper[number, pairs] = cells.lower, cells.upper
     # `which` is that of replicates; each of its outcomes is looked up in its replicate's table.
@@ -230,17 +158,3 @@ def labelled(low: Integers, high: Integers, present: Booleans) -> Labels:
         np.where(present, upper[which[:, None], index], thresholds[which][:, None]),
         thresholds[which],
     )
-
-
-def marginal_thresholds(lower: Integers, upper: Integers, m: int, weights: Floats) -> Floats:
-    """Cumulative logits of the category shares in each replicate, shape (R, m).
-
-    As `ordinal` starts: an interval is spread evenly over its categories, and each category has
-    half an outcome more. Shapes (R, n); weights are 0 for an outcome that is absent.
-    """
-    part = weights / (upper - lower)
-    shares = np.stack(
-        [np.where((c > lower) & (c <= upper), part, 0.0).sum(axis=1) for c in range(m + 1)], axis=1
-    )
-    cumulative = np.cumsum(shares + 0.5, axis=1)
-    return np.log(cumulative[:, :-1] / (cumulative[:, -1:] - cumulative[:, :-1]))
