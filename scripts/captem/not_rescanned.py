@@ -125,6 +125,7 @@ def _bounds(seen: FollowUp) -> list[Result]:
         replace(
             result, estimate=end.estimate, conf_low=end.conf_low, conf_high=end.conf_high,
             conf_level=LEVEL, interval_method="Tango" if result.term == _NET.term else "Wilson",
+            n_events=round(end.estimate * n) if result.term == _UP.term else None,
             status="unstable" if doubt else "ok",
             reason="; ".join(filter(None, (doubt, _taken(result.variant, unscanned, seen.open)))),
         )

@@ -64,6 +64,10 @@ _STEP_WORDS = {
     "model.suvmax_cycles": "The same model with CAPTEM cycles",
     "model.krenning": "Model of the Krenning score at follow-up",
     "model.krenning_cycles": "The same model with CAPTEM cycles",
+    "model.lesion_krenning": "Model of the Krenning score of lesions",
+    "model.lesion_krenning_cycles": "The same model with CAPTEM cycles",
+    "model.lesion_suvmax": "Model of SUVmax of lesions",
+    "model.lesion_suvmax_cycles": "The same model with CAPTEM cycles",
 }
 _CHECK_WORDS = {
     "censored": "a bound such as <=1 or >20, kept as an interval",

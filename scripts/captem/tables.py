@@ -17,10 +17,7 @@ from captem.noise_tables import agreement, associations, noise
 from captem.origin import RECORDED, data_kind
 from captem.sensitivity_table import sensitivity
 from captem.statistics import ALL, CONFIRMATORY
-from captem.wording import (
-    MODEL_WORDS,
-    TERM_LABELS,
-)
+from captem.wording import ASKED_TERMS, METHOD_WORDS, MODEL_WORDS, TERM_LABELS
 
 SPLIT = "†"
 STEPS = range(5)
@@ -247,14 +244,16 @@ def models(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         words = MODEL_WORDS.get(analysis, parts.analysis_words(analysis))
         heading = f"{words} ({group[0]['estimand']}), {parts.subset_words(subset)}"
         lines.append(parts.Row((heading, *("",) * 6), heading=True))
-        lines += [_term(row, footnotes) for row in group]
+        lines += [_term(row, footnotes) for row in group if _shown(row)]
     notes = [
         parts.SINGLE_ARM,
         "Odds ratio: the factor by which the odds of a higher follow-up score differ per unit of "
         "the term, for the same values of the other terms. Ratio: the factor by which SUVmax at "
         "follow-up differs.",
-        "CI, confidence interval; HC3, standard errors that allow unequal variances. "
-        "All tests are two-sided.",
+        "CI, confidence interval; HC3, standard errors that allow unequal variances; CR2, the same "
+        "for lesions that cluster in patients. All tests are two-sided. A method beside the "
+        "reported one is shown for the terms in question and where it gives an estimate; "
+        "statistics.csv has the others, and why.",
         *footnotes.notes(),
     ]
     columns = ["Term", "Estimate", f"{parts.level(rows)}CI", "P", "n", "Role", "Method"]
@@ -264,9 +263,25 @@ def models(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
     )  # fmt: skip
 
 
+def _shown(row: dict[str, Any]) -> bool:
+    """Whether the table has room for a row: all that are reported, and of the others what tells."""
+    beside = _method_beside(row)
+    if not beside:
+        return True
+    estimated = row["status"] != "not_estimable" or beside == "maximum_likelihood"
+    return row["term"] in ASKED_TERMS and estimated
+
+
+def _method_beside(row: dict[str, Any]) -> str:
+    """Return the name of another method than the reported one, or nothing."""
+    return "/".join(str(row["row_id"]).split("/")[4:])
+
+
 def _term(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     fallback = ", ".join(filter(None, (row["term"].replace("_", " "), row["unit"])))
     words = TERM_LABELS.get(row["term"], fallback)
+    if beside := _method_beside(row):
+        words += f": {METHOD_WORDS.get(beside, beside.replace('_', ' '))}"
     if row["term"] == "captem_cycles":
         words += footnotes.mark(parts.CYCLES)
     n, lesions = parts.count(row["n_patients"]), parts.count(row["n_lesions"])

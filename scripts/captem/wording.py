@@ -31,6 +31,15 @@ MODEL_WORDS = {
     "model.lesion_suvmax": "SUVmax of lesions at follow-up",
     "model.lesion_suvmax_cycles": "SUVmax of lesions, with cycles: association only",
 }
+# The terms that the models are about; the others are held fixed.
+ASKED_TERMS = ("log2_mib1", "captem_cycles")
+METHOD_WORDS = {
+    "maximum_likelihood": "maximum likelihood",
+    "bootstrap": "bootstrap",
+    "permutation": "permutation",
+    "imputed": "missing values imputed",
+    "gee": "over all patients",
+}
 PREDICTOR_WORDS = {"association.mib1": "MIB1 index", "association.cycles": "CAPTEM cycles"}
 OCCASION_WORDS = {
     "baseline": "baseline",
@@ -73,8 +82,16 @@ _VARIANT_WORDS = {
     ("sensitivity.leave_one_out", "highest"): "highest estimate",
     ("", "reader_1"): "the first reader, in patients read twice",
     ("", "reader_2"): "the second reader",
+    ("", "worst"): "all of them fell",
+    ("", "best"): "all of them rose",
+    ("", "weighted"): "others like them weighted up",
     ("", "tipping"): "reliability at which it is 1",
     ("", "tipping_interval"): "reliability from which its interval includes 1",
+}
+_OF = {
+    "net_improvement": "net improvement",
+    "up": "share whose uptake rose",
+    "log2_mib1": "odds ratio",
 }
 _WHOLE = {
     "sensitivity.lesion_size": "the sizes asked for",
@@ -119,6 +136,8 @@ def alternative_words(analysis: str, term: str = "", variant: str = "") -> str:
         return words.format(f"from {limit[1]}% on")
     told = _VARIANT_WORDS.get((analysis, variant)) or _VARIANT_WORDS.get(("", variant))
     told = told or variant.replace("_", " ")
-    if term and term not in TERM_WORDS:
+    if analysis == "sensitivity.not_rescanned":
+        told = f"{told} ({_OF[term]})"
+    elif term and term not in TERM_WORDS:
         told = ", ".join(filter(None, (term.replace("_", " "), told)))
     return words.format(told)

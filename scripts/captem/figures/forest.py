@@ -1,4 +1,7 @@
-"""Figure: the terms of all models with their intervals, and what could not be estimated."""
+"""Figure: what the models say of MIB1 and cycles, and what could not be estimated.
+
+The terms that are held fixed, such as the baseline, stand in the table.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,15 @@ from captem.figures.style import (
     new_figure,
     nothing_to_draw,
 )
-from captem.wording import MODEL_WORDS, SUBSET_WORDS, TERM_LABELS
+from captem.wording import ASKED_TERMS, MODEL_WORDS, SUBSET_WORDS
 
 _NARROWEST, _WIDEST = 0.02, 50.0
 _MM_A_ROW = 4.6
+_LABELS = {"log2_mib1": "MIB1", "captem_cycles": "cycles"}
 # The axes between the column of terms and that of numbers, in widths of the figure.
-_AXES_LEFT, _AXES_RIGHT = 0.27, 0.745
+_AXES_LEFT, _AXES_RIGHT = 0.24, 0.69
 # What stands above and below the rows: the mark of synthetic data, the axis with its label.
-_TOP_MM, _BOTTOM_MM = 6, 11
+_TOP_MM, _BOTTOM_MM = 6, 14
 # Keeps words readable where the line of no association runs behind them.
 _PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
@@ -37,8 +41,8 @@ def data(statistics: pd.DataFrame) -> pd.DataFrame:
 
     Where several methods report an estimate, the first is drawn: it is the reported one.
     """
-    rows = statistics[statistics["analysis"].isin(list(MODEL_WORDS))]
-    rows = rows.drop_duplicates(["analysis", "subset", "term"])
+    asked = statistics["analysis"].isin(list(MODEL_WORDS)) & statistics["term"].isin(ASKED_TERMS)
+    rows = statistics[asked].drop_duplicates(["analysis", "subset", "term"])
     columns = [
         "row_id", "analysis", "subset", "term", "role", "estimand", "estimate", "conf_low",
         "conf_high", "interval_method", "p_value", "n_patients", "status", "reason",
@@ -57,19 +61,16 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
     low, high = _limits(terms)
     y = 0.0
     places: list[float] = []
-    for (analysis, subset), rows in terms.groupby(["analysis", "subset"], sort=False):
-        heading = MODEL_WORDS[str(analysis)]
-        heading += f" – {SUBSET_WORDS.get(str(subset), subset)}" if several else ""
+    for analysis, rows in terms.groupby("analysis", sort=False):
+        heading = f"{MODEL_WORDS[str(analysis)]} ({rows['estimand'].iloc[0]})"
         beside = blended_transform_factory(ax.figure.transFigure, ax.transData)
         ax.text(
             0.005, y, _typeset(heading), transform=beside, fontsize=7, fontweight="bold",
             va="center", bbox=_PLATE,
         )  # fmt: skip
-        counted = f"{rows['estimand'].iloc[0]}, n = {rows['n_patients'].iloc[0]}"
-        ax.text(1.02, y, counted, transform=ax.get_yaxis_transform(), va="center", color=FAINT)
         y += 1
         for row in rows.to_dict("records"):
-            _draw_row(ax, row, y, low, high)
+            _draw_row(ax, row, y, low, high, several)
             places.append(y)
             y += 1
         y += 0.35
@@ -81,14 +82,16 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{tick:g}" for tick in ticks])
-    ax.set_xlabel("Ratio (log scale); above 1 goes with higher uptake at follow-up")
+    ax.set_xlabel("Ratio per doubling of MIB1 or per cycle (log scale);\nabove 1 goes with higher uptake at follow-up")
     ax.spines["left"].set_visible(False)
     return ax
 
 
-def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float) -> None:
+def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float, several: bool) -> None:
     beside = ax.get_yaxis_transform()
-    label = _typeset(TERM_LABELS.get(row["term"], row["term"]))
+    label = _LABELS[row["term"]]
+    if several:
+        label += f", {SUBSET_WORDS.get(row['subset'], row['subset'])}"
     ax.text(-0.02, y, label, transform=beside, ha="right", va="center")
     if row["status"] == "not_estimable":
         # The first clause says what is wanting; the whole sentence stands in the table and the csv.
@@ -97,7 +100,7 @@ def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float) -> None:
             0.01, y, reason, transform=beside, va="center", color=FAINT, fontsize=6, bbox=_PLATE
         )
         return
-    colour = DIRECTION_COLOURS["up"] if row["role"] != "descriptive" else FAINT
+    colour = DIRECTION_COLOURS["up"] if row["term"] == ASKED_TERMS[0] else FAINT
     ends = [max(row["conf_low"], low), min(row["conf_high"], high)]
     ax.plot(ends, [y, y], color=colour, linewidth=1.0, zorder=2)
     for end, limit, marker in ((row["conf_low"], low, "<"), (row["conf_high"], high, ">")):
@@ -107,7 +110,7 @@ def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float) -> None:
     if low <= row["estimate"] <= high:
         ax.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, markersize=4, zorder=3)
     ends_said = rounding.interval(row["conf_low"], row["conf_high"])
-    said = f"{rounding.number(row['estimate'])} ({ends_said})"
+    said = f"{rounding.number(row['estimate'])} ({ends_said}), n = {row['n_patients']:g}"
     said += "" if row["status"] == "ok" else "  unstable"
     ax.text(1.02, y, said, transform=beside, va="center", color=INK)
 
@@ -129,7 +132,7 @@ def _typeset(words: str) -> str:
 
 def figure(terms: pd.DataFrame, data_kind: str) -> Figure:
     """Return the figure at double-column width, as tall as it has rows."""
-    groups = len(terms.drop_duplicates(["analysis", "subset"]))
+    groups = terms["analysis"].nunique()
     height = _TOP_MM + _BOTTOM_MM + _MM_A_ROW * (len(terms) + 1.35 * groups + 1)
     drawing, ax = new_figure(DOUBLE_COLUMN_MM, height, data_kind)
     drawing.set_layout_engine("none")
