@@ -242,6 +242,8 @@ def test_no_difference_in_the_scores():
     score, _, x, patients = simulated(1)
     rows, _ = krenning(np.full_like(score, 2), np.full_like(score, 3), x, patients)
     assert "may be the same" in rows["log2_mib1"]["reason"]
+    rows, _ = krenning([2], [2], x[:1], ["A"])
+    assert "only one patient has" in rows["log2_mib1"]["reason"]
 
 
 def test_separation_has_a_bound_on_one_side_only():

@@ -109,7 +109,9 @@ def stacked(
 
 def _refusal(model: Model, given: Sample, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> str:
     """Return why the model may not be fitted by any method, or empty text."""
-    if given.lesions and low.max() <= high.min():
+    if reason := model_parts.too_few(given.patients):
+        return reason
+    if low.max() <= high.min():
         return (
             "all follow-up scores of the lesions may be the same, so nothing can go with a "
             "difference in them"
