@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from captem import ordinal
-from captem.ordinal import _checked_predictors
+from captem.ordinal_data import checked_predictors
 
 Floats = NDArray[np.float64]
 
@@ -280,7 +280,7 @@ def _checked(y: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
         raise ValueError("The outcomes must be one-dimensional.")
     if not np.isfinite(outcome).all():
         raise ValueError("The outcomes must be finite and not missing.")
-    predictors = _checked_predictors(x)
+    predictors = checked_predictors(x)
     if len(predictors) != len(outcome):
         raise ValueError("There must be one row of predictors for each outcome.")
     if not len(outcome):

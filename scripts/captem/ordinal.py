@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, chdtri
 
-from captem import ordinal_data, ordinal_likelihood
 from captem.ordinal_data import (
     Booleans,
     Data,
@@ -43,7 +42,7 @@ from captem.ordinal_data import (
 )
 from captem.ordinal_likelihood import Likelihood, Maximum, likelihood_of, maximise, merging
 from captem.profile_bound import profile_bound
-from captem.separation import Bounds, Recession, recession, separated, vertex
+from captem.separation import Bounds, Recession, recession, separated
 
 __all__ = [
     "Booleans",
@@ -331,11 +330,3 @@ class _Profile:
         return profile_bound(
             self.loglik, (self._peak, self._maximum), (self._origin, self._step), sign * root
         )
-
-
-# Names by which `proportional_odds` and `influence` know these.
-_checked_scores, _checked_predictors = checked_scores, ordinal_data.checked_predictors
-_cells, _condition_number = ordinal_data.cells_of, condition_number
-_Likelihood = Likelihood
-_newton = ordinal_likelihood.newton
-_vertex, _position = vertex, position_of

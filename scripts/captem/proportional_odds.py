@@ -43,9 +43,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, chdtri, expit
 
-from captem import firth, limits, ordinal
+from captem import firth, limits, ordinal, ordinal_data, ordinal_likelihood, separation
 from captem.model_parts import LEVEL, ratio
-from captem.ordinal import Floats, Integers, OrdinalFit, _Likelihood
+from captem.ordinal import Floats, Integers, OrdinalFit
+from captem.ordinal_likelihood import Likelihood
 
 NOTE = (
     "a description, and no reason to change the model: with few patients these tests find nothing, "
@@ -109,7 +110,7 @@ def check(low: ArrayLike, high: ArrayLike, x: ArrayLike, terms: Sequence[str]) -
     Raises:
         ValueError: malformed input.
     """
-    lowest, highest = ordinal._checked_scores(low, high)
+    lowest, highest = ordinal_data.checked_scores(low, high)
     predictors = _checked_terms(x, terms, len(lowest))
     cuts = by_cut(lowest, highest, predictors, terms)
     names = list(dict.fromkeys(terms))
@@ -167,7 +168,7 @@ def by_cut(
     Raises:
         ValueError: malformed input.
     """
-    lowest, highest = ordinal._checked_scores(low, high)
+    lowest, highest = ordinal_data.checked_scores(low, high)
     predictors = _checked_terms(x, terms, len(lowest))
     found: list[dict[str, Any]] = []
     before = None
@@ -202,7 +203,7 @@ def unequal_slopes(fit: OrdinalFit, columns: Sequence[int]) -> UnequalSlopes:
     """
     kept = fit._setup.kept
     for column in columns:
-        ordinal._position(fit, column)
+        ordinal.position_of(fit, column)
     own = [kept.index(column) for column in columns if column in kept]
     if failure := _unfit(fit) or ("" if own else "the term is aliased with the others"):
         return _no_slopes(failure)
@@ -211,7 +212,7 @@ def unequal_slopes(fit: OrdinalFit, columns: Sequence[int]) -> UnequalSlopes:
     likelihood = spread.likelihood()
     if np.linalg.matrix_rank(likelihood.design) < likelihood.design.shape[1]:
         return _no_slopes("the patients beside some cut have too few different values for a slope")
-    peak, _ = ordinal._newton(likelihood, spread.equal)
+    peak, _ = ordinal_likelihood.newton(likelihood, spread.equal)
     separated = not peak.converged and _recedes(likelihood.design)
     if not peak.converged and not (separated and np.abs(peak.gradient).max() < _FLAT):
         return _no_slopes("the largest likelihood with unequal slopes could not be found")
@@ -249,7 +250,7 @@ def score_test(fit: OrdinalFit) -> ScoreTest:
     gradient, _ = _derivatives(spread.likelihood(), spread.equal)
     expected = spread.every_outcome()
     information = _derivatives(expected, spread.equal)[1]
-    if math.isinf(ordinal._condition_number(information)):
+    if math.isinf(ordinal_data.condition_number(information)):
         reason = "the patients have too few different values for slopes of their own at each cut"
         return ScoreTest(math.nan, 0, math.nan, reason)
     statistic = float(gradient @ np.linalg.solve(information, gradient))
@@ -266,7 +267,7 @@ class _Spread:
 
     def __init__(self, fit: OrdinalFit, own: list[int]) -> None:
         setup = fit._setup
-        cells = ordinal._cells(setup.low, setup.high)
+        cells = ordinal_data.cells_of(setup.low, setup.high)
         self.m = len(cells.categories) - 1
         self.z = (setup.x[:, list(setup.kept)] - setup.centre) / setup.scale
         self.lower, self.upper = cells.lower, cells.upper
@@ -282,11 +283,11 @@ class _Spread:
             [self.thresholds, np.tile(self.beta[own], self.m), self.beta[self.rest]]
         )
 
-    def likelihood(self) -> _Likelihood:
+    def likelihood(self) -> Likelihood:
         """The likelihood of the outcomes."""
         return self._of(self.lower, self.upper, self.z, self.weights)
 
-    def every_outcome(self) -> _Likelihood:
+    def every_outcome(self) -> Likelihood:
         """Each row once with each outcome, weighted by its chance under equal slopes.
 
         Its observed information there is the expected information of the data.
@@ -299,7 +300,7 @@ class _Spread:
         z = np.repeat(self.z, self.m + 1, axis=0)
         return self._of(lower, lower + 1, z, chance.ravel())
 
-    def _of(self, lower: Integers, upper: Integers, z: Floats, weights: Floats) -> _Likelihood:
+    def _of(self, lower: Integers, upper: Integers, z: Floats, weights: Floats) -> Likelihood:
         has_upper, has_lower = upper < self.m, lower >= 0
         both = has_upper & has_lower
         design = np.vstack(
@@ -308,7 +309,7 @@ class _Spread:
                 -self._ends(lower[has_lower], z[has_lower]),
             ]
         )
-        return _Likelihood(
+        return Likelihood(
             design=design,
             weights=np.concatenate([weights[has_upper], weights[has_lower]]),
             offset=np.zeros(len(design)),
@@ -325,7 +326,7 @@ class _Spread:
         return np.hstack([unit, -slopes.reshape(len(z), -1), -z[:, self.rest]])
 
 
-def _derivatives(likelihood: _Likelihood, parameters: Floats) -> tuple[Floats, Floats]:
+def _derivatives(likelihood: Likelihood, parameters: Floats) -> tuple[Floats, Floats]:
     return likelihood.derivatives(likelihood.design @ parameters, likelihood.gaps @ parameters)
 
 
@@ -334,9 +335,9 @@ def _recedes(design: Floats) -> bool:
 
     The gap of an outcome is the sum of its two ends, so that it need not be asked.
     """
-    bounds: ordinal.Bounds = [(-1.0, 1.0)] * design.shape[1]
+    bounds: separation.Bounds = [(-1.0, 1.0)] * design.shape[1]
     total = design.sum(axis=0)
-    return bool(total @ ordinal._vertex(total, design, bounds) > 1e-6)
+    return bool(total @ separation.vertex(total, design, bounds) > 1e-6)
 
 
 def _unfit(fit: OrdinalFit) -> str:
@@ -454,7 +455,7 @@ def _labels(terms: Sequence[str]) -> list[str]:
 
 
 def _checked_terms(x: ArrayLike, terms: Sequence[str], n: int) -> Floats:
-    predictors = ordinal._checked_predictors(x)
+    predictors = ordinal_data.checked_predictors(x)
     if predictors.shape != (n, len(terms)):
         raise ValueError("There must be one row for each outcome and one name for each column.")
     return predictors
