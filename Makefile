@@ -16,7 +16,7 @@ READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check template test checks format bench lock clean
+.PHONY: run study check template test checks format bench bench-peers calibrate lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -65,6 +65,16 @@ bench: $(READY)
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_cohort.py
 	$(BIN)/python tools/bench_transitions.py
+
+# The model fits against R's packages and Python's; on Debian: apt-get install r-base-core
+# r-cran-ordinal r-cran-rms r-cran-brglm2. FIRTHMODELS_PYTHON= names a Python that has firthmodels;
+# OPTIONS=--skip-missing goes on without what is not there.
+bench-peers: $(READY)
+	$(BIN)/python tools/bench_peers.py $(OPTIONS)
+
+# How often the intervals of the models hold the truth: writes docs/models_calibration.md.
+calibrate: $(READY)
+	$(BIN)/python tools/calibrate_models.py $(OPTIONS)
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:
