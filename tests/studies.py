@@ -66,7 +66,7 @@ def shipped(name: str) -> Study:
     return analysed(settings)
 
 
-def analysed(settings: dict) -> Study:
+def analysed(settings: dict, replicates: int = models.REPLICATES) -> Study:
     """Run every chapter up to the statistics, as the rules do."""
     threshold, rule = settings["criterion"]["threshold"], settings["criterion"]["rule"]
     read = cohort.ingest(
@@ -83,7 +83,7 @@ def analysed(settings: dict) -> Study:
     confirmatory = settings["confirmatory_sources"]
     plan = terms.Plan.of(settings["mib1_floor"], settings["models"])
     fitted, records = models.estimate(
-        patients, lesions, through_csv(changes), confirmatory, plan, seed
+        patients, lesions, through_csv(changes), confirmatory, plan, seed, replicates
     )
     alternatives = sensitivity.Settings(
         plan=plan, noise=settings["noise"], boundaries=boundaries, seed=seed,
@@ -123,7 +123,7 @@ def from_text(folder: Path, patients: str, lesions: str | None = None, **setting
     if lesions is not None:
         (folder / "lesions.csv").write_text(lesions, encoding="utf-8")
         source["lesions"] = str(folder / "lesions.csv")
-    # One value of each sweep: the whole of it is simulated for the studies that ship.
+    # One value of each sweep and few resamples: the whole is simulated for the studies that ship.
     noise = {"reliability": [0.8], "reader_error": [0.1]}
     given = {"study": "mine", "cut": "1", "sources": [source], "noise": noise} | settings
-    return analysed(resolve(given, schema()))
+    return analysed(resolve(given, schema()), replicates=50)

@@ -51,7 +51,7 @@ def studies(tmp_path_factory):
              for key, value in source.items()}
             for source in settings["sources"]
         ]  # fmt: skip
-        found[n] = analysed(settings)
+        found[n] = analysed(settings, replicates=50)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from captem import bias_reduced, firth, limits, models, ordinal, suvmax_model
+from captem import bias_reduced, firth, limits, model_parts, ordinal, suvmax_model, terms
 from reference_cases import answer, assert_matches, load
 from statsmodels.stats.multitest import multipletests
 from studies import from_text, shipped
@@ -68,9 +68,9 @@ def test_suvmax_model_against_r():
             "krenning_pre_high": 1.0,
         }
     )
-    x = models.predictors(patients, 0.5)
+    x = terms.main(patients, 0.5)
     assert_matches(x["log2_mib1"], np.log2(data["mib1"]), meta)
-    with_cycles = models.Model(
+    with_cycles = model_parts.Model(
         "model.suvmax", "suvmax", ("log2_suvmax_pre", "log2_mib1", "captem_cycles"), "secondary"
     )
     columns = x[list(with_cycles.terms)].to_numpy()
@@ -106,7 +106,7 @@ def test_mib1_is_floored_and_an_open_end_is_never_made_up():
             "suvmax_pre": 1.0,
         }
     )
-    x = models.predictors(patients, 0.5)
+    x = terms.main(patients, 0.5)
     assert x["log2_mib1"].tolist()[:2] == [-1, np.log2(7.5)]
     assert np.isnan(x["log2_mib1"][2])
     assert x["log2_mib1"][3] == -1
