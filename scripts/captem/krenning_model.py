@@ -180,6 +180,10 @@ def _likelihood(
         beta = math.inf if up else -math.inf if down else float(found.beta[column])
         bounds = ordinal.profile_interval(found, column, LEVEL)
         statistic, p_value = ordinal.likelihood_ratio(found, column)
+        if any(map(math.isnan, (*bounds, p_value))):
+            reason = "the profile of the likelihood was not found"
+            values.append({"n_patients": n} | statistics.not_estimable(reason))
+            continue
         values.append(
             {
                 "estimate": model_parts.ratio(beta),

@@ -113,10 +113,13 @@ class Panel:
         """
         size = len(parameters)
         moves = _STEP * np.eye(size)
+        # The modes move little: those found here are where the searches around start.
+        margins = self.likelihood.design @ parameters[:-1] + self.likelihood.offset
+        modes = self._modes(margins, float(parameters[-1]))
         found = np.array(
             [
-                self._integrated(parameters - move).gradient
-                - self._integrated(parameters + move).gradient
+                self._integrated(parameters - move, modes).gradient
+                - self._integrated(parameters + move, modes).gradient
                 for move in moves
             ]
         ) / (2.0 * _STEP)
@@ -126,11 +129,11 @@ class Panel:
         found[:-1, :-1] += (self.likelihood.gaps.T * slope) @ self.likelihood.gaps
         return found
 
-    def _integrated(self, parameters: Floats) -> Value:
+    def _integrated(self, parameters: Floats, near: Floats | None = None) -> Value:
         """The part of the log-likelihood that depends on the patients: sum_i log L_i."""
         sigma = float(parameters[-1])
         margins = self.likelihood.design @ parameters[:-1] + self.likelihood.offset
-        modes = self._modes(margins, sigma)
+        modes = self._modes(margins, sigma, near)
 
         f = expit(-(margins + self.side * sigma * modes[self.owner]))
         w = f * (1.0 - f)
@@ -170,15 +173,15 @@ class Panel:
         )
         return Value(loglik, gradient, modes)
 
-    def _modes(self, margins: Floats, sigma: float) -> Floats:
+    def _modes(self, margins: Floats, sigma: float, near: Floats | None = None) -> Floats:
         """v^ of each group, shape (G,): Newton's method inside a bracket, all groups at once.
 
         0 = g'(v) = sigma sum_r z_r F(-m_r - z_r sigma v) - v, so |v^| <= |sigma| * rows. The
         bracket is halved instead where Newton's step leaves it or is not half the one before.
         """
-        modes = np.zeros(len(self.first))
         high = abs(sigma) * self._summed(np.ones(len(self.owner)))
         low = -high
+        modes = np.zeros(len(self.first)) if near is None else np.clip(near, low, high)
         before = high - low
         for _ in range(_MODE_ITERATIONS):
             f = expit(-(margins + self.side * sigma * modes[self.owner]))

@@ -348,6 +348,6 @@ class _Profile:
             (self._peak, self._maximum),
             (self._origin, self._step),
             sign * root,
-            tolerance=1e-9,
+            tolerance=1e-6,
             doublings=_MAX_DOUBLINGS,
         )

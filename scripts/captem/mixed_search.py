@@ -105,7 +105,7 @@ def search(panel: Panel, plain: Maximum, start: Floats | None = None) -> Peak:
             for sigma in sigmas
         ]
         best = max(points, key=lambda point: panel.at(point).loglik)
-        peaks.append(_maximise(panel, best, list(plain.closed)))
+        peaks.append(_maximise(panel, best, list(plain.closed), peaks[0] if peaks else None))
     return max(peaks, key=lambda peak: peak.loglik)
 
 
@@ -123,7 +123,7 @@ def quadrature_error(panel: Panel, peak: Peak) -> float:
     return abs(other.at(peak.parameters).loglik - peak.loglik)
 
 
-def _maximise(panel: Panel, start: Floats, closed: list[int]) -> Peak:
+def _maximise(panel: Panel, start: Floats, closed: list[int], known: Peak | None = None) -> Peak:
     """Newton's method inside, a primal active set of emptied categories around it.
 
     The set stays empty unless some category is occupied by no outcome alone.
@@ -133,7 +133,9 @@ def _maximise(panel: Panel, start: Floats, closed: list[int]) -> Peak:
     for _ in range(20 * len(likelihood.order) + 1):
         basis, first = merging(likelihood, closed)
         inner = np.append(parameters[first], parameters[-1])
-        found, hit = _newton(panel.mapped(basis), inner)
+        same = known is not None and known.converged and tuple(sorted(closed)) == known.closed
+        near = np.append(known.parameters[first], known.sigma) if same else None
+        found, hit = _newton(panel.mapped(basis), inner, near)
         iterations += found.iterations
         parameters = np.append(basis @ found.parameters[:-1], found.sigma)
         peak = Peak(
@@ -166,7 +168,7 @@ def _wrongly_closed(panel: Panel, parameters: Floats, closed: list[int]) -> int 
     return closed[worst] if multipliers[worst] < -1e-8 else None
 
 
-def _newton(panel: Panel, start: Floats) -> tuple[Peak, int | None]:
+def _newton(panel: Panel, start: Floats, known: Floats | None = None) -> tuple[Peak, int | None]:
     """Newton's method with step-halving; stops early where a step closes a row of `order`.
 
     Away from the maximum the log-likelihood need not be concave in sigma: eigenvalues of the
@@ -176,6 +178,8 @@ def _newton(panel: Panel, start: Floats) -> tuple[Peak, int | None]:
     converged, hit, iteration = False, None, 0
     information = panel.information(point)
     while iteration < _MAX_ITERATIONS and abs(point[-1]) <= LARGEST_SIGMA:
+        if known is not None and _beside(panel, point, known):
+            break
         values, vectors = np.linalg.eigh(information)
         sizes = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
         step = vectors @ ((vectors.T @ at.gradient) / sizes)
@@ -201,7 +205,8 @@ def _newton(panel: Panel, start: Floats) -> tuple[Peak, int | None]:
         if length == limit:
             hit = nearest
             break
-        information = panel.information(point)
+        if known is None or not _beside(panel, point, known):
+            information = panel.information(point)
     point = np.append(point[:-1], abs(point[-1]))
     return Peak(point, at.loglik, at.gradient, information, converged, iteration), hit
 
@@ -217,3 +222,9 @@ def _advance(
             return ahead, length
         length *= 0.5
     return None, 0.0
+
+
+def _beside(panel: Panel, point: Floats, known: Floats) -> bool:
+    """Whether a search has come to a maximum that is known: it would end there."""
+    apart = np.abs(panel.likelihood.design @ (point - known)[:-1]).max(initial=0.0)
+    return bool(max(apart, abs(abs(point[-1]) - known[-1])) < 0.1)

@@ -30,7 +30,8 @@ def profile_bound(
         doublings: of the step before the profile is taken never to fall that far.
 
     Returns:
-        the end; -inf or +inf where the profile never falls that far.
+        the end; -inf or +inf where the profile never falls that far, NaN where a value of it was
+        not found.
     """
     from scipy.optimize import brentq
 
@@ -40,9 +41,13 @@ def profile_bound(
 
     def excess(value: float) -> float:
         if value not in known:
-            drop = max(0.0, maximum - loglik(value))
+            # The order matters: NaN is to stay NaN.
+            drop = max(maximum - loglik(value), 0.0)
             known[value] = math.sqrt(2.0 * drop) - size
         return known[value]
+
+    def checked(end: float) -> float:
+        return math.nan if any(map(math.isnan, known.values())) else end
 
     inner, step = walk[0], walk[1] * size
     # From inside the interval walk outwards; from beyond its end, back towards the peak.
@@ -51,6 +56,6 @@ def profile_bound(
     for _ in range(doublings):
         outer = inner + direction * step
         if (excess(outer) >= 0.0) != outside:
-            return float(brentq(excess, inner, outer, xtol=tolerance, rtol=tolerance))
+            return checked(float(brentq(excess, inner, outer, xtol=tolerance, rtol=tolerance)))
         inner, step = outer, 2.0 * step
-    return sign * math.inf
+    return checked(sign * math.inf)
