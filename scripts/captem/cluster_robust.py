@@ -32,6 +32,7 @@ import numpy as np
 from captem.grouped import Floats
 
 _FULL_LEVERAGE = 1e-8
+_VANISHED = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +135,8 @@ def _adjusted(cluster: Cluster, weighted: Floats, model: Floats) -> tuple[Floats
     held = int(np.sum(shrinkage < _FULL_LEVERAGE))
 
     values, vectors = np.linalg.eigh(cluster.working @ free @ cluster.working)
+    # Where outcomes hardly vary under the model, rounding leaves no positive eigenvalue.
+    held = max(held, int(np.sum(values <= _VANISHED * values[-1])))
     vectors = vectors[:, held:]
     half = (vectors / np.sqrt(values[held:])) @ vectors.T
     second = root @ half @ root @ weighted
