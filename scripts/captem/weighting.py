@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
-from captem import ordinal
+from captem import firth, ordinal
 
 Floats = NDArray[np.float64]
 
 _TRUNCATED_AT = (0.01, 0.99)
 # Judgement: one patient who stands for ten average ones decides a weighted answer alone.
 _EXPLODING = 10.0
-_MAX_ITERATIONS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,23 +90,19 @@ def inverse_probability_weights(observed: ArrayLike, x: ArrayLike) -> Weights:
     array([0.81, 0.  , 1.3 ])
     """
     y, predictors = _checked_follow_up(observed, x)
-    left_out = ordinal.aliased(predictors)
-    kept = [j for j in range(predictors.shape[1]) if j not in left_out]
-    used = predictors[:, kept]
-    centre, scale = used.mean(axis=0), used.std(axis=0)
-    scaled = (used - centre) / scale
-    design = np.column_stack([np.ones(len(y)), scaled])
-    beta, converged = _firth(y, design)
-    information, score = _firth_derivatives(y, design, beta)
-    beta[0] = _recalibrated(y, scaled @ beta[1:], beta[0])
-    probabilities = expit(design @ beta)
+    centre, spread = predictors.mean(axis=0), predictors.std(axis=0)
+    scale = np.where(spread > 0.0, spread, 1.0)
+    scaled = (predictors - centre) / scale
+    fit = firth.fit(y, scaled)
+    own = scaled @ np.nan_to_num(fit.coefficients[1:])
+    intercept = _recalibrated(y, own, float(fit.coefficients[0]))
+    probabilities = expit(intercept + own)
 
     raw = y.mean() / probabilities[y == 1]
     weights = np.zeros(len(y))
     weights[y == 1] = np.clip(raw, *np.quantile(raw, _TRUNCATED_AT))
-    coefficients = np.full(1 + predictors.shape[1], np.nan)
-    slopes = beta[1:] / scale
-    coefficients[[0, *(1 + j for j in kept)]] = [beta[0] - centre @ slopes, *slopes]
+    slopes = fit.coefficients[1:] / scale
+    coefficients = np.array([intercept - centre @ np.nan_to_num(slopes), *slopes])
     scores = y.astype(np.int64)
     return Weights(
         weights=weights,
@@ -119,10 +114,10 @@ def inverse_probability_weights(observed: ArrayLike, x: ArrayLike) -> Weights:
         smallest_probability=float(probabilities.min()),
         exploding=bool(raw.max() > _EXPLODING),
         truncated=int((weights[y == 1] != raw).sum()),
-        converged=converged,
-        max_abs_score=float(np.abs(score).max()),
-        condition_number=float(np.linalg.cond(information)),
-        aliased=left_out,
+        converged=fit.converged,
+        max_abs_score=fit.max_abs_score,
+        condition_number=fit.condition_number,
+        aliased=tuple(column - 1 for column in fit.aliased),
         separated=tuple(np.flatnonzero(ordinal.separated(scores, scores, predictors)).tolist()),
     )
 
@@ -138,39 +133,6 @@ def _checked_follow_up(observed: ArrayLike, x: ArrayLike) -> tuple[Floats, Float
     if len(np.unique(y)) < 2:
         raise ValueError("All or none of the patients were scanned again: nothing to model.")
     return y.astype(float), predictors
-
-
-def _firth(y: Floats, design: Floats) -> tuple[Floats, bool]:
-    """Coefficients where the modified score vanishes, by Newton with step-halving."""
-    beta = np.zeros(design.shape[1])
-    value = _firth_value(y, design, beta)
-    for _ in range(_MAX_ITERATIONS):
-        information, score = _firth_derivatives(y, design, beta)
-        step = np.linalg.solve(information, score)
-        moved = float(np.abs(design @ step).max())
-        if moved < 1e-10:
-            return beta, True
-        length = min(1.0, 5.0 / moved)
-        while (ahead := _firth_value(y, design, beta + length * step)) < value - 1e-12 * abs(value):
-            length /= 2
-        beta, value = beta + length * step, ahead
-    return beta, False
-
-
-def _firth_value(y: Floats, design: Floats, beta: Floats) -> float:
-    eta = design @ beta
-    likelihood = y @ log_expit(eta) + (1 - y) @ log_expit(-eta)
-    information = (design.T * (expit(eta) * expit(-eta))) @ design
-    return float(likelihood + np.linalg.slogdet(information)[1] / 2)
-
-
-def _firth_derivatives(y: Floats, design: Floats, beta: Floats) -> tuple[Floats, Floats]:
-    """Information X'WX, and the score X'(y - pi + h (1/2 - pi)) with h the hat diagonal."""
-    pi = expit(design @ beta)
-    half = design * np.sqrt(pi * (1 - pi))[:, None]
-    information = half.T @ half
-    hat = np.sum(half * np.linalg.solve(information, half.T).T, axis=1)
-    return information, design.T @ (y - pi + hat * (0.5 - pi))
 
 
 def _recalibrated(y: Floats, eta: Floats, intercept: float) -> float:
