@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from captem import firth, ordinal
+from captem.firth_profile import Profile
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_cases import answer, assert_matches, load
 from scipy.optimize import brentq, minimize
+from scipy.special import expit
 from scipy.stats import chi2
 
 CHI2_95 = chi2.ppf(0.95, 1)
@@ -187,6 +190,109 @@ def test_a_search_that_ends_between_two_equal_maxima_goes_on_either_way():
     assert fit.penalised_loglik == pytest.approx(max(top for _, top in tops), abs=1e-8)
     many = firth.fit_many(y, x, counts[None])
     assert many.converged.all()
+    assert many.penalised_loglik[0] == pytest.approx(fit.penalised_loglik, abs=1e-8)
+
+
+def drawn(seed, slopes):
+    """A cohort of 8 to 39 with normal predictors, of which the outcome follows closely."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(8, 40))
+    x = rng.normal(size=(n, len(slopes)))
+    return (rng.random(n) < expit(x @ slopes)).astype(float), x
+
+
+def highest_by_chance(y, x, value, column, seed=0):
+    """The profile at a value by brute force: many random points, and searches from the best."""
+    rng = np.random.default_rng(seed)
+    z = np.column_stack([np.ones(len(y)), x])
+    spread = np.repeat([1.0, 3.0, 10.0, abs(value)], 1500)[:, None]
+    points = np.insert(spread * rng.normal(size=(6000, z.shape[1] - 1)), column, value, axis=1)
+    eta = points @ z.T
+    variance = expit(eta) * expit(-eta)
+    sign, logdet = np.linalg.slogdet(np.einsum("rn,ni,nj->rij", variance, z, z))
+    heights = (y * eta - np.logaddexp(0.0, eta)).sum(axis=1) + 0.5 * logdet
+    order = np.argsort(-np.where(sign > 0, heights, -np.inf))
+    chosen = []
+    for place in order:
+        if all(np.abs(eta[place] - eta[other]).max() > 2.0 for other in chosen):
+            chosen.append(place)
+        if len(chosen) == 8:
+            break
+
+    def low(rest):
+        return -direct(np.insert(rest, column, value), y, x)
+
+    begin = [np.delete(points[place], column) for place in chosen]
+    found = [minimize(low, start, method="Nelder-Mead") for start in begin]
+    best = min(found, key=lambda end: end.fun)
+    options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000}
+    return -minimize(low, best.x, method="Nelder-Mead", options=options).fun
+
+
+@pytest.mark.parametrize(("seed", "column"), [(108, 1), (297, 2), (365, 1), (408, 1)])
+def test_intervals_of_separated_outcomes_follow_the_highest_of_several_maxima(seed, column):
+    """Ends that are too short, or not found, where a search stays with one maximum."""
+    y, x = drawn(seed, [2.0, 0.0])
+    fit = firth.fit(y, x)
+    assert fit.separated.any()
+    top = fit.penalised_loglik
+    for end in firth.profile_interval(fit, column):
+        statistic = 2 * (top - highest_by_chance(y, x, end, column))
+        assert statistic == pytest.approx(CHI2_95, abs=1e-6)
+    at_zero = 2 * (top - highest_by_chance(y, x, 0.0, column))
+    assert firth.likelihood_ratio(fit, column)[0] == pytest.approx(at_zero, abs=1e-7)
+
+
+def test_the_interval_holds_all_that_is_kept_where_the_profile_falls_and_rises_again():
+    y, x = drawn(69, [2.0, 0.0])
+    fit = firth.fit(y, x)
+    low, high = firth.profile_interval(fit, 1)
+    heights = {value: highest_by_chance(y, x, value, 1) for value in (30.0, 46.0, 120.0, high)}
+    away = {value: 2 * (fit.penalised_loglik - height) for value, height in heights.items()}
+    assert away[30.0] < CHI2_95 < away[46.0]
+    assert away[120.0] < CHI2_95
+    assert low < 120 < high
+    assert away[high] == pytest.approx(CHI2_95, abs=1e-5)
+
+
+def test_the_profile_does_not_depend_on_what_was_asked_before():
+    y, x = drawn(108, [2.0, 0.0])
+    fit = firth.fit(y, x)
+    values = np.random.default_rng(1).permutation(np.linspace(-5, 13, 19))
+
+    def profile():
+        error = fit.standard_errors[[1]]
+        return Profile(fit._setup, (1,), fit.coefficients, fit.penalised_loglik, error)
+
+    alone = [profile().height(value) for value in values]
+    together, backwards, after_ends = profile(), profile(), profile()
+    assert [together.height(value) for value in values] == alone
+    assert [backwards.height(value) for value in values[::-1]] == alone[::-1]
+    after_ends.ends(1.0)
+    assert [after_ends.height(value) for value in values] == alone
+    assert after_ends.ends(2.0) == profile().ends(2.0)
+
+
+def test_a_profile_that_comes_above_the_estimate_is_refused():
+    _, y, x = reference("F01_endometrial")
+    fit = firth.fit(y, x)
+    lower = replace(fit, penalised_loglik=fit.penalised_loglik - 0.5)
+    assert np.isnan(firth.profile_interval(lower, 1)).all()
+    assert np.isnan(firth.likelihood_ratio(lower, 2)).all()
+
+
+@pytest.mark.parametrize("seed", [454, 595, 1093])
+def test_the_highest_maximum_may_be_far_out_where_the_outcome_is_separated(seed):
+    y, x = drawn(seed, [4.0, 1.0, 4.0])
+    fit = firth.fit(y, x)
+    assert fit.maxima > 1
+    z = np.column_stack([np.ones(len(y)), x])
+    assert np.abs(z @ fit.coefficients).max() > 20
+    near, height = climbed(lambda b: direct(b, y, x), np.zeros(4))
+    assert np.abs(z @ near).max() < 20
+    assert fit.penalised_loglik > height + 0.05
+    assert fit.penalised_loglik == pytest.approx(direct(fit.coefficients, y, x), abs=1e-8)
+    many = firth.fit_many(y, x, np.ones((1, len(y))))
     assert many.penalised_loglik[0] == pytest.approx(fit.penalised_loglik, abs=1e-8)
 
 

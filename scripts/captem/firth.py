@@ -32,11 +32,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, chdtri
 
 from captem import ordinal
-from captem.firth_newton import Booleans, Floats, Peaks, every, highest, maximise
+from captem.firth_newton import Booleans, Floats, Peaks, every, highest
+from captem.firth_profile import Profile
 from captem.firth_setup import Setup, aliased_many, checked, receding
 from captem.ordinal_data import checked_weights, condition_number
 
-_MAX_DOUBLINGS = 60
 # Numbers in each working array of a batch: few enough to stay in a processor's cache.
 _CHUNK = 15_000
 
@@ -213,9 +213,10 @@ def profile_interval(fit: FirthFit, column: int, level: float = 0.95) -> tuple[f
 
     The ends solve 2 * (l*_max - l*_profile(b)) = the chi-squared quantile on one degree of freedom,
     where the profile maximises l* over the other coefficients and keeps the penalty of the full
-    model. Walked outwards from the estimate in doubling steps, then Brent's method on the signed
-    square root, which is nearly linear in b. An end is infinite where the profile does not fall
-    that far, and both are where the coefficient is not estimated; NaN where a search fails.
+    model: the highest of several maxima, as `captem.firth_profile` seeks it. Where it falls that
+    far more than once, the outermost end is meant. An end is infinite where the profile does not
+    fall that far, and both are where the coefficient is not estimated; NaN where the profile is not
+    found.
 
     Args:
         fit: what `fit` returned.
@@ -236,14 +237,11 @@ def profile_interval(fit: FirthFit, column: int, level: float = 0.95) -> tuple[f
         return -math.inf, math.inf
     if not fit.converged:
         return math.nan, math.nan
-    profile = _Profile(fit, (position,))
-    root = math.sqrt(chdtri(1, 1.0 - level))
     error = float(fit.standard_errors[column])
     estimate = float(fit.coefficients[column])
-    return (
-        profile.bound(estimate, -error * root, root),
-        profile.bound(estimate, error * root, root),
-    )
+    profile = _profile(fit, (position,), np.array([error]))
+    low, high = profile.ends(math.sqrt(chdtri(1, 1.0 - level)))
+    return estimate + error * low, estimate + error * high
 
 
 def likelihood_ratio(fit: FirthFit, *columns: int) -> tuple[float, float]:
@@ -252,7 +250,7 @@ def likelihood_ratio(fit: FirthFit, *columns: int) -> tuple[float, float]:
     2 * (l*_max - l*_0) against chi-squared with one degree of freedom per coefficient, where l*_0
     holds the coefficients at 0 and keeps the penalty of the full model (Heinze & Schemper 2002, as
     logistf). Coefficients that are not estimated are passed over; without others it is (0, 1). NaN
-    where a search fails.
+    where the profile is not found.
 
     Args:
         fit: what `fit` returned.
@@ -271,8 +269,21 @@ def likelihood_ratio(fit: FirthFit, *columns: int) -> tuple[float, float]:
         return 0.0, 1.0
     if not fit.converged:
         return math.nan, math.nan
-    statistic = 2.0 * max(0.0, fit.penalised_loglik - _Profile(fit, held).loglik(0.0))
+    kept = [fit._setup.kept[position] for position in held]
+    estimates, covariance = fit.coefficients[kept], fit.covariance[np.ix_(kept, kept)]
+    # How many standard errors away 0 is, along the line to it.
+    away = math.sqrt(estimates @ np.linalg.solve(covariance, estimates))
+    if away == 0.0:
+        return 0.0, 1.0
+    profile = _profile(fit, held, -estimates / away)
+    # numpy's maximum keeps NaN.
+    statistic = 2.0 * float(np.maximum(0.0, fit.penalised_loglik - profile.height(away)))
     return statistic, float(chdtrc(len(held), statistic))
+
+
+def _profile(fit: FirthFit, held: tuple[int, ...], direction: Floats) -> Profile:
+    top = fit.coefficients[list(fit._setup.kept)]
+    return Profile(fit._setup, held, top, fit.penalised_loglik, direction)
 
 
 def _finite_without_penalty(setup: Setup) -> bool:
@@ -357,56 +368,3 @@ def _position(fit: FirthFit, column: int) -> int | None:
     if not 0 <= column < len(fit.coefficients):
         raise ValueError(f"There is no coefficient {column}: the fit has {len(fit.coefficients)}.")
     return fit._setup.kept.index(column) if column in fit._setup.kept else None
-
-
-class _Profile:
-    """l* maximised with some coefficients held at a value and the penalty of the full model."""
-
-    def __init__(self, fit: FirthFit, held: tuple[int, ...]) -> None:
-        setup = fit._setup
-        self._model, to_scaled = setup.ending(held)
-        self._weights = np.tile(setup.weights, (3, 1))
-        k = len(setup.kept)
-        self._held = tuple(range(k - len(held), k))
-        # The value of all held coefficients at once; only 0 is asked of several.
-        self._scale = to_scaled[k - len(held) :, list(held)].sum(axis=1)
-        self._penalty = setup.penalty
-        self._maximum = fit.penalised_loglik
-        self._peak = to_scaled @ fit.coefficients[list(setup.kept)]
-        self._last = self._peak
-
-    def loglik(self, value: float) -> float:
-        """l* at its highest with the held coefficients at `value`; NaN where no search arrives.
-
-        It starts from where the last one ended, from the estimate, and from 0.
-        """
-        starts = np.vstack([self._last, self._peak, np.zeros_like(self._peak)])
-        starts[:, list(self._held)] = value * self._scale
-        peaks = maximise(self._model, self._weights, starts, self._held)
-        if not peaks.converged.any():
-            return math.nan
-        heights = np.where(peaks.converged, peaks.point.penalised, -np.inf)
-        self._last = peaks.point.parameters[int(np.argmax(heights))]
-        return float(heights.max()) + self._penalty
-
-    def bound(self, estimate: float, step: float, root: float) -> float:
-        """Where, in the direction of `step`, the signed root of the statistic reaches `root`."""
-        from scipy.optimize import brentq
-
-        self._last = self._peak
-
-        def excess(value: float) -> float:
-            if value == estimate:
-                return -root
-            return math.sqrt(2.0 * max(0.0, self._maximum - self.loglik(value))) - root
-
-        inner = estimate
-        for _ in range(_MAX_DOUBLINGS):
-            outer = inner + step
-            reached = excess(outer)
-            if math.isnan(reached):
-                return math.nan
-            if reached >= 0.0:
-                return float(brentq(excess, inner, outer, xtol=1e-12, rtol=1e-12))
-            inner, step = outer, 2.0 * step
-        return math.copysign(math.inf, step)

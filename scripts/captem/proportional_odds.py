@@ -438,11 +438,7 @@ def _intervals(fit: firth.FirthFit) -> Floats:
             break
     ends = np.einsum("rk,rk->r", a, theta).reshape(p, 2)
     for column in np.flatnonzero(~arrived.reshape(p, 2).all(axis=1)):
-        try:
-            ends[column] = firth.profile_interval(fit, int(column) + 1, LEVEL)
-        except ValueError:
-            # With several maxima of the others, its search can lose the bracket it had.
-            ends[column] = math.nan
+        ends[column] = firth.profile_interval(fit, int(column) + 1, LEVEL)
     return ends
 
 
