@@ -15,8 +15,8 @@ from captem.table_parts import Row, Table
 from studies import Study, analysed, shipped
 
 NAMES = [
-    "characteristics", "transition_matrix", "transitions", "associations", "models", "noise",
-    "agreement",
+    "characteristics", "transition_matrix", "transitions", "associations", "models", "sensitivity",
+    "noise", "agreement",
 ]  # fmt: skip
 SHARE = re.compile(r"(\d+)/(\d+) \((.+)\)$")
 
@@ -57,7 +57,9 @@ def _interval_texts(frame: pd.DataFrame) -> set[str]:
 def test_all_tables_are_there_and_numbered(study: Study) -> None:
     made = study.tables()
     assert [table.name for table in made] == NAMES
-    assert [table.title.split(".")[0] for table in made] == [f"Table {i}" for i in range(1, 8)]
+    assert [table.title.split(".")[0] for table in made] == [
+        f"Table {i}" for i in range(1, len(NAMES) + 1)
+    ]
     for table in made:
         assert all(len(row.cells) == len(table.columns) for row in table.rows)
 
@@ -101,7 +103,9 @@ def test_every_count_of_statistics_is_shown(synthetic: Study) -> None:
     """The way back: no direction and no characteristic is left out."""
     shown = {
         _bare(cell)
-        for make in (tables.characteristics, tables.transitions, tables.agreement)
+        for make in (
+            tables.characteristics, tables.transitions, tables.agreement, tables.sensitivity
+        )
         for table in (make(synthetic.statistics),)
         for row in table.rows for cell in row.cells
     }  # fmt: skip

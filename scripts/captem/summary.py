@@ -38,6 +38,8 @@ from captem.table_parts import (
     titled,
 )
 from captem.wording import (
+    ALTERNATIVE_WORDS,
+    BESIDE,
     MODEL_WORDS,
     OCCASION_WORDS,
     PREDICTOR_WORDS,
@@ -589,15 +591,27 @@ def _check_words(rule: str) -> str:
 
 
 def unanswered(statistics: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Return every question without an answer, in words, grouped by the reason why."""
+    """Return every question without an answer, in words, grouped by the reason why.
+
+    A question asked again in another way, or answered by another method, is not a question more;
+    the tables of models and of sensitivity, and `statistics.csv`, have those.
+    """
     groups: dict[str, list[str]] = {}
     for row in records(statistics):
         # That nothing explains the gain is an answer.
-        if row["status"] == "not_estimable" and row["term"] != "tipping":
+        if row["status"] == "not_estimable" and row["term"] != "tipping" and not _again(row):
             questions = groups.setdefault(reason_words(row["reason"]), [])
             if (question := _question(row)) not in questions:
                 questions.append(question)
     return list(groups.items())
+
+
+def _again(row: Mapping[str, Any]) -> bool:
+    """Whether a row answers what another row asks first."""
+    if row["analysis"] in ALTERNATIVE_WORDS or row["analysis"] == "sensitivity.source":
+        return True
+    method = str(row["row_id"]).rpartition("/")[2]
+    return row["analysis"].startswith("model.") and method in BESIDE
 
 
 def _question(row: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from captem.noise_tables import agreement, associations, noise
 from captem.origin import RECORDED, data_kind
 from captem.sensitivity_table import sensitivity
 from captem.statistics import ALL, CONFIRMATORY
-from captem.wording import ASKED_TERMS, METHOD_WORDS, MODEL_WORDS, TERM_LABELS
+from captem.wording import ASKED_TERMS, BESIDE, METHOD_WORDS, MODEL_WORDS, TERM_LABELS
 
 SPLIT = "†"
 STEPS = range(5)
@@ -268,8 +268,7 @@ def _shown(row: dict[str, Any]) -> bool:
     beside = _method_beside(row)
     if not beside:
         return True
-    estimated = row["status"] != "not_estimable" or beside == "maximum_likelihood"
-    return row["term"] in ASKED_TERMS and estimated
+    return row["term"] in ASKED_TERMS and (beside not in BESIDE or row["status"] != "not_estimable")
 
 
 def _method_beside(row: dict[str, Any]) -> str:

@@ -82,7 +82,9 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{tick:g}" for tick in ticks])
-    ax.set_xlabel("Ratio per doubling of MIB1 or per cycle (log scale);\nabove 1 goes with higher uptake at follow-up")
+    ax.set_xlabel(
+        "Ratio per doubling of MIB1 or per cycle (log scale);\nabove 1 goes with higher uptake at follow-up"
+    )
     ax.spines["left"].set_visible(False)
     return ax
 
