@@ -164,7 +164,8 @@ def random_effect_test(fit: MixedFit) -> tuple[float, float]:
         return math.nan, math.nan
     if fit.boundary:
         return 0.0, 1.0
-    statistic = 2.0 * max(0.0, fit.loglik - fit.fixed.loglik)
+    # The order matters: NaN is to stay NaN.
+    statistic = 2.0 * max(fit.loglik - fit.fixed.loglik, 0.0)
     return statistic, float(chdtrc(1, statistic)) / 2.0
 
 
@@ -183,7 +184,8 @@ def likelihood_ratio(fit: MixedFit, column: int) -> tuple[float, float]:
         return 0.0, 1.0
     if fit.unbounded:
         return math.nan, math.nan
-    statistic = 2.0 * max(0.0, fit.loglik - _Profile(fit, position).loglik(0.0))
+    # The order matters: NaN is to stay NaN.
+    statistic = 2.0 * max(fit.loglik - _Profile(fit, position).loglik(0.0), 0.0)
     return statistic, float(chdtrc(1, statistic))
 
 

@@ -134,7 +134,7 @@ def _maximise(panel: Panel, start: Floats, closed: list[int], known: Peak | None
         basis, first = merging(likelihood, closed)
         inner = np.append(parameters[first], parameters[-1])
         same = known is not None and known.converged and tuple(sorted(closed)) == known.closed
-        near = np.append(known.parameters[first], known.sigma) if same else None
+        near = np.append(known.parameters[first], known.sigma) if known and same else None
         found, hit = _newton(panel.mapped(basis), inner, near)
         iterations += found.iterations
         parameters = np.append(basis @ found.parameters[:-1], found.sigma)

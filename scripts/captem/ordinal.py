@@ -180,7 +180,8 @@ def likelihood_ratio(fit: OrdinalFit, column: int) -> tuple[float, float]:
     position = position_of(fit, column)
     if position is None:
         return 0.0, 1.0
-    statistic = 2.0 * max(0.0, fit.loglik - _Profile(fit, position).loglik(0.0))
+    # The order matters: NaN is to stay NaN.
+    statistic = 2.0 * max(fit.loglik - _Profile(fit, position).loglik(0.0), 0.0)
     return statistic, float(chdtrc(1, statistic))
 
 

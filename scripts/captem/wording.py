@@ -40,8 +40,8 @@ METHOD_WORDS = {
     "imputed": "missing values imputed",
     "gee": "over all patients",
 }
-# Of these a row says what the reported one says, in another way; maximum likelihood says more, as it
-# has a bound under separation.
+# Of these a row says what the reported one says, in another way; maximum likelihood says more, as
+# it has a bound under separation.
 BESIDE = tuple(name for name in METHOD_WORDS if name != "maximum_likelihood")
 PREDICTOR_WORDS = {"association.mib1": "MIB1 index", "association.cycles": "CAPTEM cycles"}
 OCCASION_WORDS = {

@@ -83,7 +83,8 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{tick:g}" for tick in ticks])
     ax.set_xlabel(
-        "Ratio per doubling of MIB1 or per cycle (log scale);\nabove 1 goes with higher uptake at follow-up"
+        "Ratio per doubling of MIB1 or per cycle (log scale);\n"
+        "above 1 goes with higher uptake at follow-up"
     )
     ax.spines["left"].set_visible(False)
     return ax
