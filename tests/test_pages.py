@@ -26,8 +26,8 @@ pytestmark = [
 
 FIGURES = ("transition_matrix", "paired_slopes", "gain_by_mib1", "forest")
 TABLES = (
-    "characteristics", "transition_matrix", "transitions", "associations", "models", "noise",
-    "agreement",
+    "characteristics", "transition_matrix", "transitions", "associations", "models", "sensitivity",
+    "noise", "agreement",
 )  # fmt: skip
 # What report.html lists, in reading order: Snakemake sorts by label, and a number leads each.
 CONTENTS = {

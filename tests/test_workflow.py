@@ -94,11 +94,13 @@ def test_second_run_does_nothing(example):
         ("captions.py", {"write_captions", "render_summary"}),
         ("table_formats.py", {"make_tables", "render_summary"}),
         ("summary.py", {"render_summary"}),
-        ("ordinal.py", {"fit_models"} | AFTER_STATISTICS),
+        ("ordinal.py", {"fit_models", "assess_sensitivity"} | AFTER_STATISTICS),
+        ("alternatives.py", {"assess_sensitivity"} | AFTER_STATISTICS),
+        ("mixed_ordinal.py", {"fit_models"} | AFTER_STATISTICS),
         (
             "transitions.py",
-            {"compute_transitions", "fit_models", "draw_transition_matrix", "draw_paired_slopes",
-             "draw_gain_by_mib1"} | AFTER_STATISTICS,
+            {"compute_transitions", "fit_models", "assess_sensitivity", "draw_transition_matrix",
+             "draw_paired_slopes", "draw_gain_by_mib1"} | AFTER_STATISTICS,
         ),
     ],
 )  # fmt: skip
