@@ -59,7 +59,7 @@ def test_noise_of_a_score_is_that_of_two_scores_drawn():
 
 def test_a_reading_that_repeats_itself_leaves_the_reported_row():
     y, x = study(1)
-    model = baseline_error._MODEL
+    model = baseline_error.KRENNING
     outcomes = pd.DataFrame({"krenning_post_low": y, "krenning_post_high": y})
     reported = krenning_model.fit(model, "all", "primary", outcomes, x).rows[1]
     assert reported["row_id"] == "model.krenning/krenning/all/log2_mib1"

@@ -80,14 +80,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from captem import bias, drawn, krenning_model, model_parts
-from captem.model_parts import LEVEL, PRIMARY_TERM, Model
+from captem.model_parts import LEVEL, PRIMARY_TERM
+from captem.planned_models import KRENNING
 from captem.result import Result
 
 Floats = NDArray[np.float64]
 
 ANALYSIS = "sensitivity.baseline_error"
 METHOD = "bias-reduced, regression calibration, Wald"
-_MODEL = Model("model.krenning", "krenning", ("krenning_pre", PRIMARY_TERM), "primary")
 _Z = float(ndtri((1 + LEVEL) / 2))
 _SWEEP = np.linspace(1.0, 0.0, 101)
 _HALVINGS = 50
@@ -256,8 +256,8 @@ def rows(
     shares : how common the scores 0 to 4 are among the patients screened (`bias.shares_of`).
     """
     outcomes = pd.DataFrame({"krenning_post_low": low, "krenning_post_high": high})
-    found = krenning_model.fit(_MODEL, subset, "primary", outcomes, x)
-    primary = found.rows[_MODEL.terms.index(PRIMARY_TERM)]
+    found = krenning_model.fit(KRENNING, subset, "primary", outcomes, x, reported_only=True)
+    primary = found.rows[KRENNING.terms.index(PRIMARY_TERM)]
     swept = Result(
         ANALYSIS, "odds ratio", term=PRIMARY_TERM, unit=model_parts.UNITS[PRIMARY_TERM],
         n_patients=len(x),
@@ -274,7 +274,7 @@ def rows(
         results = [result.refused(refusal) for result in (*asked, *tips)]
     else:
         covariance = np.array(found.record["covariance"]["values"])[-2:, -2:]
-        gamma = np.array([found.record["coefficients"][term] for term in _MODEL.terms])
+        gamma = np.array([found.record["coefficients"][term] for term in KRENNING.terms])
         naive, doubt = Naive(gamma, covariance, x), primary["reason"]
         results = [
             _at(naive, noise(value, shares), result, doubt, _assumed(shares))

@@ -45,7 +45,8 @@ from captem import (
     weighting_batch,
 )
 from captem.describe import midpoint
-from captem.model_parts import LEVEL, PRIMARY_TERM, Model
+from captem.model_parts import LEVEL, PRIMARY_TERM
+from captem.planned_models import KRENNING
 from captem.result import Result
 
 Floats = NDArray[np.float64]
@@ -56,7 +57,6 @@ ANALYSIS = "sensitivity.not_rescanned"
 REPLICATES = 999
 METHOD = "percentile bootstrap by patient, weights estimated anew"
 EVERYBODY = "every patient with a baseline was scanned again"
-_MODEL = Model("model.krenning", "krenning", ("krenning_pre", PRIMARY_TERM), "primary")
 _NET = Result(ANALYSIS, "net improvement", term="net_improvement")
 _UP = Result(ANALYSIS, "proportion", term="up")
 _OF_ALL = "share of patients with a baseline"
@@ -147,7 +147,7 @@ def _patients(n: int) -> str:
 
 def _weighted(chosen: pd.DataFrame, seen: FollowUp, mib1_floor: float, seed: int) -> list[Result]:
     n = len(chosen)
-    analysed = eligibility.left_out(chosen, _MODEL.analysis).eq("").to_numpy()
+    analysed = eligibility.left_out(chosen, KRENNING.analysis).eq("").to_numpy()
     net = replace(_NET, variant="weighted", n_patients=int(seen.again.sum()))
     ratio = replace(
         _NET, term=PRIMARY_TERM, variant="weighted", estimand="odds ratio",
@@ -256,8 +256,8 @@ def _ratio(
     if refusal := limits.too_few_for_bootstrap(len(analysed), least):
         return question.refused(refusal)
     x = np.column_stack([midpoint(analysed, "krenning_pre"), _log2_mib1(analysed, mib1_floor)])
-    unweighted = krenning_model.fit(_MODEL, "", "primary", analysed, x)
-    primary = unweighted.rows[_MODEL.terms.index(PRIMARY_TERM)]
+    unweighted = krenning_model.fit(KRENNING, "", "primary", analysed, x, reported_only=True)
+    primary = unweighted.rows[KRENNING.terms.index(PRIMARY_TERM)]
     if primary["status"] == "not_estimable":
         return question.refused(primary["reason"])
     both = refits.refit("krenning", analysed, x, np.vstack([weights, many]))[:, 1]
