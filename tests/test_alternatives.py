@@ -54,7 +54,7 @@ def test_what_the_table_does_not_hold_is_refused_in_words():
         ("same_scanner", ""): "of no patient the scanner is known at both scans",
         ("without_interval_prrt", ""): "of no patient treatment between the scans is known",
         ("lesion_rule", "highest"): "no lesion has a score at both scans",
-        ("lesion_size", "20_mm_at_baseline"): "the sizes of lesions are not known",
+        ("lesion_size", "20_mm_at_baseline"): "no size of a lesion is known at baseline",
         ("reader", "reader_2"): "no patient has scores of a second reader at both scans",
         ("landmark", "6_cycles"): "no patient has a number of CAPTEM cycles",
         ("reference_organs", "own_reference"): (
@@ -114,6 +114,14 @@ def lesion_table() -> pd.DataFrame:
 def test_the_score_of_a_patient_by_other_lesions(name, variant, of_a):
     patients = found(table(), lesion_table())[name, variant].patients.set_index("patient_id")
     assert tuple(patients.loc["A", ["krenning_pre_low", "krenning_post_low"]]) == of_a
+
+
+def test_a_lesion_rule_is_asked_of_lesions_alone():
+    patients = found(table(), lesion_table())["lesion_rule", "highest"].patients
+    assert patients["krenning_pre_low"].notna().tolist() == [True, True, False, False]
+    others = table().iloc[2:]
+    made = found(others, lesion_table())["lesion_rule", "highest"]
+    assert made.refusal == "no lesion has a score at both scans"
 
 
 def test_patients_without_a_large_lesion_are_left_out_and_not_scored_by_the_sheet():

@@ -42,6 +42,15 @@ def test_without_the_columns_nothing_is_known():
         ("177Lu-DOTATATE", True, True),
         ("Lu-177 dotatate", True, True),
         ("radioligand therapy", True, True),
+        ("lanreotide monthly 90 mg", True, False),
+        ("therapy 90 days everolimus", True, False),
+        ("SIRT Y-90", True, False),
+        ("90Y-DOTATOC", True, True),
+        ("PRRT planned, not given", True, False),
+        ("no PRRT", False, False),
+        ("everolimus, then PRRT", True, True),
+        ("None.", False, False),
+        ("-", False, False),
     ],
 )
 def test_treatment_between_the_scans(said, other, prrt):

@@ -51,3 +51,12 @@ def test_codes_and_numbers_come_back(tmp_path):
     )  # fmt: skip
     write_frame(tmp_path / "t.csv", frame)
     pd.testing.assert_frame_equal(read_frame(tmp_path / "t.csv"), frame, check_dtype=False)
+
+
+def test_a_kept_column_with_the_name_of_a_number_stays_text(tmp_path):
+    path = tmp_path / "lesions.csv"
+    path.write_text("captem_cycles,mib1_low,suvmax_pre\n4 cycles,low,3.5\n", encoding="utf-8")
+    frame = read_frame(path)
+    assert frame.iloc[0].tolist() == ["4 cycles", "low", 3.5]
+    path.write_text("captem_cycles\n2.5\n", encoding="utf-8")
+    assert read_frame(path)["captem_cycles"].tolist() == ["2.5"]

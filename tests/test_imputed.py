@@ -207,7 +207,7 @@ def refusal(result) -> str:
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_refusals(outcome):
     patients = cohort(60, seed=8)
-    nobody = "no predictor is missing: the complete cases are all"
+    nobody = "no term that the model keeps is missing"
     assert refusal(found(outcome, patients)) == nobody
     few = without(cohort(limits.MIN_FOR_IMPUTATION - 1, seed=8), 0.2)
     assert f"imputation needs {limits.MIN_FOR_IMPUTATION}" in refusal(found(outcome, few))

@@ -100,7 +100,10 @@ def test_bounds_by_hand():
         assert (row["n_patients"], row["status"], row["role"]) == (30, "ok", "sensitivity")
     assert rows[f"{NET}/worst"]["interval_method"] == "Tango"
     assert rows[f"{UP}/best"]["interval_method"] == "Wilson"
-    assert rows[f"{NET}/worst"]["reason"] == "7 patients not scanned again taken to have fallen"
+    assert (
+        rows[f"{NET}/worst"]["reason"]
+        == "7 patients without a follow-up score taken to have fallen"
+    )
 
 
 def test_scores_that_leave_the_direction_open_count_like_those_not_scanned():

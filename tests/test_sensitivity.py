@@ -166,6 +166,27 @@ def test_repeatability_counts_changes_beyond_the_limit_either_way(tmp_path):
     assert found == pytest.approx([3 / 6, 2 / 6, 1 / 6])
 
 
+def test_a_change_of_exactly_the_limit_counts(tmp_path):
+    before = [2.0, 0.5, 5.0, 10.0, 2.4, 6.0]
+    after = [2.4, 0.6, 6.0, 12.0, 2.0, 5.0]
+    table = cohort(6).assign(suvmax_pre=before, suvmax_post=after)
+    rows = rows_of(from_text(tmp_path, table.to_csv(index=False)))
+    row = rows.loc["sensitivity.repeatability/suvmax/all/limit_20_percent"]
+    assert row["estimate"] == pytest.approx((4 - 2) / 6)
+    assert row["n_events"] == 6
+
+
+def test_a_covariate_that_nobody_has_is_named(tmp_path):
+    plan = {"covariates": ["prior_prrt"], "splines": []}
+    study = from_text(tmp_path, cohort().to_csv(index=False), models=plan)
+    statistics = study.statistics.set_index("row_id")
+    words = "no patient has a value for prior_prrt, a covariate of the config"
+    assert statistics.loc[REPORTED.format("all"), "reason"] == words
+    assert rows_of(study).loc["sensitivity.landmark/krenning/all/log2_mib1/6_cycles", "reason"] == (
+        words
+    )
+
+
 def test_every_threshold_and_rule_has_a_row_and_the_studys_own_is_the_model(example):
     rows = rows_of(example)
     asked = rows[rows["analysis"].eq("sensitivity.criterion_rule") & rows["subset"].eq("all")]
@@ -273,3 +294,30 @@ def test_an_analysis_that_is_refused_as_a_whole_is_one_line(tmp_path):
 @pytest.mark.parametrize("analysis", sorted(ALTERNATIVE_WORDS))
 def test_words_never_show_a_gap(analysis):
     assert "{" not in alternative_words(analysis) and "_" not in alternative_words(analysis)
+
+
+def test_columns_of_the_patient_in_the_lesion_sheet_count_for_nothing(tmp_path):
+    table = cohort(12)
+    lesions = pd.DataFrame(
+        [
+            {
+                "patient_id": code,
+                "lesion_id": k,
+                "krenning_pre": k % 3,
+                "krenning_post": (k + i) % 5,
+            }
+            for i, code in enumerate(table["patient_id"])
+            for k in range(3)
+        ]
+    )
+    plain, repeated = tmp_path / "plain", tmp_path / "repeated"
+    found = []
+    for folder, marks in (
+        (plain, lesions),
+        (repeated, lesions.assign(captem_cycles="4 cycles", mib1_low=3)),
+    ):
+        folder.mkdir()
+        study = from_text(folder, table.to_csv(index=False), marks.to_csv(index=False))
+        rows = study.statistics
+        found.append(rows[rows["analysis"].str.startswith("model.lesion_")])
+    pd.testing.assert_frame_equal(*found)

@@ -51,7 +51,8 @@ def test_main_terms_are_midpoints_and_logarithms(patients):
     ("low", "high", "grade"),
     [
         (2.9, 2.9, 1), (3, 3, 2), (20, 20, 2), (20.1, 20.1, 3), (0, 1, 1), (2, 4, 1.5),
-        (15, 25, 2.5), (20, np.inf, 3), (15, np.inf, None), (None, None, None),
+        (15, 25, 2.5), (0, 3, 1), (1, 3, 1.5), (20, np.inf, 3), (15, np.inf, None),
+        (None, None, None),
     ],
 )  # fmt: skip
 def test_grade_follows_the_who_limits(low, high, grade):

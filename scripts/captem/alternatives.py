@@ -32,13 +32,14 @@ from typing import Any
 
 import pandas as pd
 
-from captem import between_scans, criterion, surrogate
+from captem import between_scans, surrogate
 from captem import lesions as lesion_rules
 from captem.criterion import SCORES
 
 _BASELINE = SCORES[:2]
 _FOLLOW_UP = SCORES[2:]
 # The rule `all` picks the same lesion as `lowest`.
+_SCANS = {"pre": "baseline", "post": "follow-up"}
 _LESION_RULES = ("highest", "index", "lowest")
 
 
@@ -145,16 +146,24 @@ def _without_changes(patients: pd.DataFrame) -> Iterator[Alternative]:
 
 
 def _by_lesion_rule(patients: pd.DataFrame, lesions: pd.DataFrame) -> Iterator[Alternative]:
-    # The threshold decides nothing here: only the scores that the rule compares are taken.
-    under = criterion.by_rule(patients, lesions, 1, _LESION_RULES)
-    for name in _LESION_RULES:
-        scored = patients.assign(**{column: under[name][column].to_numpy() for column in SCORES})
+    """Score patients by one of their lesions; whoever has none that is compared is left out."""
+    own = lesions[lesions["patient_id"].isin(patients["patient_id"])]
+    compared = lesion_rules.matched(own, SCORES)
+    for name, values in lesion_rules.values_by_rule(compared, SCORES, _LESION_RULES).items():
+        scored = _scored(patients, values)
         refusal = ""
-        if lesion_rules.matched(lesions, SCORES).empty:
+        if compared.empty:
             refusal = "no lesion has a score at both scans"
-        elif name == "index" and "index_lesion" not in lesions:
+        elif values.empty:
             refusal = "no lesion is marked as the index lesion"
         yield Alternative("sensitivity.lesion_rule", name, scored, refusal)
+
+
+def _scored(patients: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Return the patients with scores by `patient_id` in place of theirs; missing where none."""
+    return patients.assign(
+        **values.reindex(patients["patient_id"]).set_axis(patients.index).to_dict("series")
+    )
 
 
 def _above_size(
@@ -171,11 +180,11 @@ def _above_size(
         name = f"diameter_mm_{time}"
         diameters = compared.get(name, pd.Series(float("nan"), index=compared.index)).astype(float)
         large &= diameters.ge(limit)
-        refusal = "" if diameters.notna().any() else "the sizes of lesions are not known"
-        values = lesion_rules.patient_values(compared[large], SCORES, rule)
-        scored = patients.assign(
-            **values.reindex(patients["patient_id"]).set_axis(patients.index).to_dict("series")
+        refusal = (
+            "" if diameters.notna().any() else f"no size of a lesion is known at {_SCANS[time]}"
         )
+        values = lesion_rules.patient_values(compared[large], SCORES, rule)
+        scored = _scored(patients, values)
         yield Alternative("sensitivity.lesion_size", f"{limit:g}_mm_{variant}", scored, refusal)
 
 

@@ -10,10 +10,14 @@ import re
 import pandas as pd
 
 NO_THERAPY = frozenset({"none", "no", "nil", "keine", "nein", "0"})
-# Radionuclide treatment by its usual names; nothing else raises or lowers uptake as directly.
+_NOTHING = NO_THERAPY | {"", "noprrt", "noprrtgiven", "noothertherapy", "keineandere"}
+# Radionuclide treatment by its usual names. Radioembolisation (SIRT) is another one, and what was
+# planned or denied is none.
 _PRRT = re.compile(
-    r"prrt|lu[\W_]*177|177[\W_]*lu|lutet|lutathera|y[\W_]*90|90[\W_]*y|yttrium|radio(ligand|nuclide)"
+    r"\bprrt\b|\blu(?:tetium)?[\W_]*177\b|\b177[\W_]*lu|\blutet|\blutathera"
+    r"|\b(?:y|yttrium)[\W_]*90[\W_]*dota|\b90[\W_]*y[\W_]*dota|\bradio(?:ligand|nuclide|peptide)"
 )
+_NOT_GIVEN = re.compile(r"\b(?:no|not|without|never|planned|kein\w*|ohne|nicht|declined|refused)\b")
 
 
 def bare(text: str) -> str:
@@ -39,7 +43,7 @@ def other_therapy(patients: pd.DataFrame) -> pd.Series:
     A first PRRT dated before the follow-up PET counts too.
     """
     said = _texts(patients, "interval_therapy").map(
-        lambda text: text.strip().lower() not in NO_THERAPY, na_action="ignore"
+        lambda text: bare(text) not in _NOTHING, na_action="ignore"
     )
     return said.astype("boolean").mask(_dated_prrt(patients), True)
 
@@ -47,9 +51,14 @@ def other_therapy(patients: pd.DataFrame) -> pd.Series:
 def prrt(patients: pd.DataFrame) -> pd.Series:
     """Return whether the other treatment between the scans was PRRT, by its usual names."""
     said = _texts(patients, "interval_therapy").map(
-        lambda text: _PRRT.search(text.lower()) is not None, na_action="ignore"
+        lambda text: _is_prrt(text.lower()), na_action="ignore"
     )
     return said.astype("boolean").mask(_dated_prrt(patients), True)
+
+
+def _is_prrt(text: str) -> bool:
+    parts = re.split(r"[;,/+]|\band\b", text)
+    return any(_PRRT.search(part) and not _NOT_GIVEN.search(text) for part in parts)
 
 
 def _dated_prrt(patients: pd.DataFrame) -> pd.Series:

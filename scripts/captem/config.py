@@ -149,6 +149,11 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
         for name in settings["confirmatory_sources"]
         if name not in names
     ]
+    models = settings["models"]
+    if "age_years" in models["splines"] and "age_years" not in models["covariates"]:
+        faults.append(
+            "models: age_years may bend only where it is a covariate; name it under covariates too"
+        )
     for source in settings["sources"]:
         if ("patients" in source) == ("redcap" in source):
             both = "not both" if "patients" in source else "and has neither"

@@ -115,10 +115,14 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 
     frame = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=[""])
     for name in frame.columns:
-        if name in MEASURES:
-            frame[name] = frame[name].astype(float)
-        elif name in COUNTS:
-            frame[name] = frame[name].astype(float).astype("Int64")
+        if name not in MEASURES and name not in COUNTS:
+            continue
+        try:
+            numbers = frame[name].astype(float)
+            frame[name] = numbers if name in MEASURES else numbers.astype("Int64")
+        except (TypeError, ValueError):
+            # An unknown column of a sheet, kept as it is, may have the name of a number elsewhere.
+            continue
     return frame
 
 

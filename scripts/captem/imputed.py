@@ -246,7 +246,7 @@ def _not_imputable(model: Model, gaps: NDArray[np.bool_], columns: int) -> str:
     """Return why nothing is imputed, or empty text; `columns` are those of the imputation model."""
     n, incomplete = len(gaps), int(gaps.any(axis=1).sum())
     if not incomplete:
-        return "no predictor is missing: the complete cases are all"
+        return "no term that the model keeps is missing"
     if reason := limits.too_few_for_imputation(n, incomplete):
         return reason
     lacking = [term for i, term in enumerate(model.terms) if gaps[:, i].any()]

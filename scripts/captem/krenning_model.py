@@ -64,8 +64,7 @@ def fit(
         return Estimates(rows, {"n": n, "effective_n": effective} | record)
     likelihood, beside = _likelihood(model, low, high, x, effective, apart)
     # One row may claim what was planned; the other method stands beside it.
-    beside_it = "sensitivity" if role == "primary" else role
-    rows += model_parts.rows(model, subset, beside_it, likelihood, ML)
+    rows += model_parts.rows(model, subset, "sensitivity", likelihood, ML)
     told = {"n": n, "effective_n": effective, "interval_outcomes": int((low != high).sum())}
     return Estimates(rows, told | record | {ML: beside})
 

@@ -66,11 +66,11 @@ def rows(patients: pd.DataFrame, lesions: pd.DataFrame, outcome: str) -> pd.Data
 
     Returns
     -------
-    frame with all columns of the lesion, its scores and SUVmax among them, and those of the
-    patient that describe no lesion. The columns of a model come from it as from patients.
+    frame with the scores and SUVmax of the lesion, and the columns of the patient that describe no
+    lesion. The columns of a model come from it as from patients.
     """
-    own = analysed(lesions, outcome)
-    own = own.reindex(columns=list(dict.fromkeys([*own, *SCORES, *SUVMAX])))
+    # Sheets of lesions repeat columns of the patient; those of the patient table count.
+    own = analysed(lesions, outcome).reindex(columns=["patient_id", "lesion_id", *SCORES, *SUVMAX])
     shared = [name for name in patients if name not in own and not _of_a_scan(name)]
     joined = own.merge(patients[["patient_id", *shared]], on="patient_id", validate="many_to_one")
     return joined.reset_index(drop=True)

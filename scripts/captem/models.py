@@ -147,7 +147,7 @@ def _of_patients(
     """Fit a model to the patients of a subset, with all that stands beside it."""
     kind = _KINDS[model.outcome]
     chosen = eligibility.analysed(given, model.analysis, asked.plan.covariates)
-    if absent := _absent(given, model):
+    if absent := _absent(given, model) or terms.absent(given, asked.plan):
         found = model_parts.refused(model, subset, role, 0, absent, kind.variants)
         design = Design(model, np.empty((0, len(model.terms))))
     else:
@@ -156,6 +156,8 @@ def _of_patients(
     reported = next(row for row in found.rows if row["term"] == PRIMARY_TERM)
     rows = found.rows + _dropped(design, subset, len(chosen))
     record = {"terms": list(design.model.terms), "dropped": design.dropped} | found.record
+    if record["status"] == "ok" and reported["status"] == "unstable":
+        record |= {"status": "unstable", "reason": reported["reason"]}
     if CYCLES not in model.terms:
         rows += resampled.rows(
             design.model, subset, chosen, design.x, reported, asked.seed, asked.replicates
@@ -163,7 +165,7 @@ def _of_patients(
     beside = _imputed(design.model, subset, given, absent, asked)
     rows += beside.rows
     record[imputed.IMPUTED] = beside.record
-    influence: dict[str, Any] = {}
+    influence: dict[str, Any] = {"patients": len(chosen)}
     if record["status"] != "not_estimable":
         diagnosed = diagnostics.of_fit(
             model.outcome, chosen, design.x, design.model.terms, record["effective_n"]
@@ -186,7 +188,12 @@ def _imputed(
         return model_parts.refused(
             model, subset, "sensitivity", len(chosen), absent, (imputed.IMPUTED,)
         )
-    x = terms.columns(chosen, model.terms, asked.plan).to_numpy(dtype=float)
+    try:
+        x = terms.columns(chosen, model.terms, asked.plan).to_numpy(dtype=float)
+    except ValueError as fault:
+        return model_parts.refused(
+            model, subset, "sensitivity", len(chosen), str(fault), (imputed.IMPUTED,)
+        )
     return imputed.rows(model, subset, chosen, x, asked.seed)
 
 

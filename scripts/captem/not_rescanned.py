@@ -97,10 +97,12 @@ def rows(
     seed : of the resamples.
     """
     known = patients["krenning_pre_low"].notna().to_numpy()
-    chosen = patients[known]
+    # By code, so that the order of the sheet does not decide which resamples are drawn.
+    order = np.argsort(patients["patient_id"].to_numpy(dtype=str)[known], kind="stable")
+    chosen = patients[known].iloc[order]
     seen = FollowUp(
         chosen["krenning_post_low"].notna().to_numpy(),
-        changes["direction"].to_numpy(dtype=object)[known],
+        changes["direction"].to_numpy(dtype=object)[known][order],
     )
     found = _bounds(seen) + _weighted(chosen, seen, mib1_floor, seed)
     return [result.row(subset, "sensitivity") for result in found]
@@ -135,7 +137,7 @@ def _bounds(seen: FollowUp) -> list[Result]:
 
 def _taken(variant: str, unscanned: int, still_open: int) -> str:
     """Return whom an end of the bounds takes to have fallen or risen."""
-    who = f"{_patients(unscanned)} not scanned again"
+    who = f"{_patients(unscanned)} without a follow-up score"
     if still_open:
         who += f" and {_patients(still_open)} whose scores leave the direction open"
     return f"{who} taken to have {'fallen' if variant == 'worst' else 'risen'}"

@@ -260,7 +260,8 @@ def _permutation(
     replicates: int,
 ) -> dict[str, Any]:
     term = model.terms.index(PRIMARY_TERM)
-    others = [name for name in model.terms if name not in (PRIMARY_TERM, "krenning_pre")]
+    same = (PRIMARY_TERM, "krenning_pre", "krenning_pre_nonlinear")
+    others = [name for name in model.terms if name not in same]
     if others and model.outcome != "suvmax":
         return statistics.not_estimable(
             f"the model also has {' and '.join(others)}: patients of one baseline score then "

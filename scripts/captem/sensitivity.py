@@ -118,7 +118,7 @@ def _rows(
     yield _who_grade(patients, subset, settings.plan)
     yield _nonlinear(patients, subset, settings.plan)
     yield from _criterion_rules(patients, lesions, subset, settings)
-    yield _gain_outcome(patients, subset, settings.plan)
+    yield _without_covariates(_gain_outcome(patients, subset, settings.plan), settings.plan)
     for limit in settings.repeatability:
         yield _repeatability(patients, subset, limit)
     # ASSUME: noise of the baseline alone; covariates would carry noise of their own.
@@ -132,6 +132,14 @@ def _rows(
     )
 
 
+def _without_covariates(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Return a row with a word on the covariates where its model has none of the plan's."""
+    if not plan.covariates or row["term"] != PRIMARY_TERM or row["status"] == "not_estimable":
+        return row
+    said = f"without the covariates of the config ({', '.join(plan.covariates)})"
+    return row | {"reason": "; ".join(filter(None, (row["reason"], said)))}
+
+
 def primary(
     alternative: Alternative,
     subset: str,
@@ -141,7 +149,11 @@ def primary(
 ) -> dict[str, Any]:
     """Return the contrast of the primary model in another table; `term` where it is another one."""
     chosen = eligibility.analysed(alternative.patients, KRENNING.analysis, plan.covariates)
-    reason = alternative.refusal or model_parts.too_few(len(chosen))
+    reason = (
+        alternative.refusal
+        or terms.absent(alternative.patients, plan)
+        or model_parts.too_few(len(chosen))
+    )
     asked = replace(model, analysis=alternative.analysis, planned="sensitivity")
     if reason:
         found = model_parts.refused(asked, subset, "sensitivity", len(chosen), reason)
@@ -187,18 +199,24 @@ def _nonlinear(patients: pd.DataFrame, subset: str, plan: Plan) -> dict[str, Any
         KRENNING, analysis="sensitivity.nonlinear_mib1", terms=(*KRENNING.terms, name),
         more_units=((name, "nonlinear part of the spline"),),
     )  # fmt: skip
-    chosen = eligibility.analysed(patients, KRENNING.analysis)
+    chosen = eligibility.analysed(patients, KRENNING.analysis, plan.covariates)
     n = len(chosen)
-    x = terms.main(chosen, plan.mib1_floor)[list(KRENNING.terms)].to_numpy()
-    bent = terms.bend(x[:, 1]) if n else None
-    if bent is None:
-        reason = (
-            model_parts.too_few(n) or "the MIB1 index has too few different values for a spline"
+    reason = terms.absent(patients, plan) or model_parts.too_few(n)
+    bent = None
+    if not reason:
+        design = terms.design(KRENNING, chosen, plan, krenning_model.effective_n(chosen))
+        bent = terms.bend(design.x[:, design.model.terms.index(PRIMARY_TERM)])
+        model = replace(
+            model,
+            terms=(*design.model.terms, name),
+            more_units=(*design.model.more_units, *model.more_units),
         )
+    if bent is None:
+        reason = reason or "the MIB1 index has too few different values for a spline"
         row = _named(model_parts.refused(model, subset, "", n, reason).rows, name, "")
     else:
         found = krenning_model.fit(
-            model, subset, "", chosen, np.column_stack([x, bent]), reported_only=True
+            model, subset, "", chosen, np.column_stack([design.x, bent]), reported_only=True
         )
         row = _named(found.rows, name, "")
     # The coefficient of the nonlinear column has no meaning by itself.
@@ -240,7 +258,10 @@ def _gain_outcome(patients: pd.DataFrame, subset: str, plan: Plan) -> dict[str, 
     else:
         low, high = influence.hc3_interval(fit, 1, LEVEL)
         statistic, p_value = influence.hc3_test(fit, 1)
-        doubt = limits.few_for_regression(n, 1)
+        # Whatever n is: the noise of the baseline is in the gain as well.
+        doubt = (
+            "the gain shares its noise with the baseline (it is coupled), so this is no evidence"
+        )
         values |= {
             "estimate": float(fit.coefficients[1]),
             "conf_low": low,
@@ -268,7 +289,8 @@ def _repeatability(patients: pd.DataFrame, subset: str, limit: float) -> dict[st
     """
     chosen = eligibility.analysed(patients, "transition.suvmax_ratio")
     ratio = (chosen["suvmax_post"].astype(float) / chosen["suvmax_pre"].astype(float)).to_numpy()
-    beyond = np.log1p(limit / 100)
+    # A change of exactly the limit counts, whatever the last digit of a logarithm.
+    beyond = np.log1p(limit / 100) - 1e-9
     way = np.select([np.log(ratio) >= beyond, np.log(ratio) <= -beyond], [1, -1], default=0)
     found = paired.net_improvement(np.zeros(len(way)), way)
     return found.row(

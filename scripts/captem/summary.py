@@ -644,6 +644,7 @@ def methods(statistics: pd.DataFrame) -> list[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for row in records(statistics):
         names = [name for name in (row["interval_method"], row["p_method"]) if name]
+        names = list(dict.fromkeys(names))
         if not names:
             continue
         key = (row["analysis"], row["term"])
@@ -652,6 +653,8 @@ def methods(statistics: pd.DataFrame) -> list[tuple[str, str]]:
             "Direction of change" if row["analysis"] == "transition.proportion"
             else CHANGE_WORDS.get(key, analysis_words(row["analysis"]))
         )  # fmt: skip
+        if row["analysis"] in ALTERNATIVE_WORDS or row["analysis"] == "sensitivity.source":
+            words = "The primary question asked in other ways"
         kept = found.setdefault(words, [])
         kept += [name for name in names if name not in kept]
     return [(words, "; ".join(names)) for words, names in found.items()]

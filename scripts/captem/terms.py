@@ -96,10 +96,12 @@ def mib1_grade(patients: pd.DataFrame) -> pd.Series:
     grade is known above 20 % only. Provisional: mitoses and differentiation decide with it.
     """
     low, high = (patients[f"mib1_{end}"].astype(float) for end in ("low", "high"))
-    # `>20` is read as 20 to infinity.
+    # ASSUME: 20 to infinity was `>20`, and 0 to 3 was `<3`; how the table of patients holds them,
+    # `>=20` and `<=3` cannot be told from these, and a value at the limit itself is rare.
+    below = low.eq(0) & high.eq(3)
     graded = {
         "low": 1.0 + low.ge(3) + (low.gt(20) | (low.eq(20) & np.isinf(high))),
-        "high": 1.0 + high.ge(3) + high.gt(20),
+        "high": 1.0 + (high.ge(3) & ~below) + high.gt(20),
     }
     known = high.notna() & ~(np.isinf(high) & low.lt(20))
     return ((graded["low"] + graded["high"]) / 2).where(known)
@@ -144,11 +146,35 @@ def bend(values: np.ndarray) -> np.ndarray | None:
     return np.asarray((cubed(first) - inner / (last - middle)) / (last - first) ** 2)
 
 
+def absent(patients: pd.DataFrame, plan: Plan) -> str:
+    """Return in a sentence which covariates no patient has, or empty text."""
+    missing = [
+        name
+        for name in plan.covariates
+        if len(patients) and (name not in patients or patients[name].isna().all())
+    ]
+    if not missing:
+        return ""
+    return f"no patient has a value for {' and '.join(missing)}, a covariate of the config"
+
+
 def columns(patients: pd.DataFrame, names: Sequence[str], plan: Plan) -> pd.DataFrame:
-    """Return the columns of terms that a design holds, one row a patient; NaN where not known."""
+    """Return the columns of terms that a design holds, one row a patient; NaN where not known.
+
+    Raises
+    ------
+    ValueError
+        If a covariate of the design has other levels in these patients, so that its columns would
+        mean something else.
+    """
     found = main(patients, plan.mib1_floor)
     parts = [found, *(covariate(patients, name)[0] for name in plan.covariates)]
     every = pd.concat(parts, axis=1)
+    for name in CATEGORIES:
+        held = {term for term in names if term.startswith(f"{name}=")}
+        here = {term for term in every if term.startswith(f"{name}=")}
+        if held and held != here:
+            raise ValueError(f"{name} has a level in some patients only who lack another term")
     for name in plan.splines:
         if name + NONLINEAR in names:
             every[name + NONLINEAR] = bend(every[name].to_numpy(dtype=float))

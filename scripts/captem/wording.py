@@ -70,7 +70,7 @@ ALTERNATIVE_WORDS = {
     "sensitivity.gain_outcome": "steps gained per doubling of MIB1 (coupled with the baseline)",
     "sensitivity.repeatability": "net improvement of SUVmax, changes counted {}",
     "sensitivity.baseline_error": "corrected for noise of the baseline: {}",
-    "sensitivity.not_rescanned": "patients not scanned again: {}",
+    "sensitivity.not_rescanned": "patients without a follow-up score: {}",
     "sensitivity.leave_one_out": "one patient left out: {}",
 }
 _VARIANT_WORDS = {
