@@ -249,15 +249,18 @@ def chapter() -> bool:
 
 
 def main(replicates: int) -> int:
-    """Print the tables and return 1 where a limit is broken."""
+    """Print the tables and return 1 where a test or a ratio breaks its limit.
+
+    Seconds depend on the machine as much as on the code: they are told and break nothing.
+    """
     kept, fast, quick = sizes(replicates), times(), chapter()
     if not quick:
-        print("the chapter takes too long", file=sys.stderr)
+        print("the chapter took too long: is the machine slow, or busy?", file=sys.stderr)
     if not kept:
         print("an exact test rejects too often", file=sys.stderr)
     if not fast:
         print("the exact P is slower than the plain sum, or another P", file=sys.stderr)
-    return 0 if kept and fast and quick else 1
+    return 0 if kept and fast else 1
 
 
 if __name__ == "__main__":

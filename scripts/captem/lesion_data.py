@@ -6,6 +6,7 @@ belongs to the patient, MIB1 and cycles, and never a score.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from captem.criterion import SCORES
@@ -38,18 +39,21 @@ def with_counts(patients: pd.DataFrame, lesions: pd.DataFrame) -> pd.DataFrame:
     `lesions_scored` have a score at both scans, `lesions_telling` also one at follow-up that is
     not any, `lesions_measured` an SUVmax at both scans.
     """
-    scored = _compared(lesions, "lesion_krenning")
+    known = pd.Index(patients["patient_id"].unique(), dtype=object)
+    # Narrow, and the patient as a number: there may be hundreds of thousands of lesions.
+    own = lesions.reindex(columns=["patient_id", *SCORES, *SUVMAX, "lesion_status_post"])
+    own = own.assign(_patient=known.get_indexer(own["patient_id"].to_numpy(dtype=object)))
+    own = own[own["_patient"].ge(0) & own["patient_id"].ne("")]
+    scored = _compared(own, "lesion_krenning")
     counted = {
         "lesions_scored": scored,
         "lesions_telling": scored[_telling(scored)],
-        "lesions_measured": _compared(lesions, "lesion_suvmax"),
+        "lesions_measured": _compared(own, "lesion_suvmax"),
     }
+    places = known.get_indexer(patients["patient_id"].to_numpy(dtype=object))
     return patients.assign(
         **{
-            name: patients["patient_id"]
-            .map(found.loc[found["patient_id"].ne(""), "patient_id"].value_counts())
-            .fillna(0)
-            .astype(int)
+            name: np.bincount(found["_patient"].to_numpy(dtype=int), minlength=len(known))[places]
             for name, found in counted.items()
         }
     )
