@@ -51,7 +51,8 @@ def reduced(table: pd.DataFrame, low: list, high: list, x: list) -> float:
 def test_every_row_is_a_sensitivity_row_with_one_contrast(example):
     rows = rows_of(example)
     rows = rows[~rows["analysis"].isin(OF_TRANSITIONS)]
-    assert set(rows["role"]) == {"sensitivity"}
+    for subset, role in {"all": "exploratory", "confirmatory": "sensitivity"}.items():
+        assert set(rows.loc[rows["subset"].eq(subset), "role"]) == {role}
     asked = rows[rows["term"].eq("log2_mib1") & rows["analysis"].ne("sensitivity.criterion_rule")]
     assert set(asked["estimand"]) == {
         "odds ratio", "reliability", "difference, coupled with the baseline",

@@ -128,7 +128,11 @@ def estimate(
             else:
                 given = of_criterion if model.outcome == "criterion" else patients
                 found = _of_patients(model, subset, role, given[mask], asked)
-            rows += found.rows
+            beside = statistics.role("sensitivity", subset, patients["source"], confirmatory)
+            rows += [
+                row | {"role": beside} if row["role"] == "sensitivity" else row
+                for row in found.rows
+            ]
             records[model.analysis][subset] = found.record
     return statistics.frame(rows), records
 

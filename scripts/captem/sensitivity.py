@@ -94,9 +94,12 @@ def estimate(
     """
     rows: list[dict[str, Any]] = []
     for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
-        rows += _rows(subset, patients[mask], lesions, changes[mask.to_numpy()], settings)
+        role = statistics.role("sensitivity", subset, patients["source"], confirmatory)
+        found = _rows(subset, patients[mask], lesions, changes[mask.to_numpy()], settings)
+        rows += [row | {"role": role} for row in found]
     for subset, alone in alternatives.sources(patients).items():
-        rows.append(primary(alone, subset, settings.plan))
+        role = statistics.role("sensitivity", subset, alone.patients["source"], confirmatory)
+        rows.append(primary(alone, subset, settings.plan) | {"role": role})
     return statistics.frame(rows)
 
 
