@@ -88,6 +88,8 @@ class Model:
         penalised = loglik + np.where(sign > 0.0, logdet / 2.0, -np.inf)
         return Point(parameters, chance, variance, information, loglik, penalised)
 
+    # Far out the chances leave no information; what is not a number then fails the search.
+    @np.errstate(invalid="ignore", over="ignore")
     def derivatives(self, point: Point, weights: Floats) -> tuple[Floats, Floats]:
         """U* (R, k) and J* (R, k, k), letter by letter as in the module docstring."""
         k = self.design.shape[1]
