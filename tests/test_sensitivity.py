@@ -183,9 +183,12 @@ def test_a_covariate_that_nobody_has_is_named(tmp_path):
     statistics = study.statistics.set_index("row_id")
     words = "no patient has a value for prior_prrt, a covariate of the config"
     assert statistics.loc[REPORTED.format("all"), "reason"] == words
-    assert rows_of(study).loc["sensitivity.landmark/krenning/all/log2_mib1/6_cycles", "reason"] == (
-        words
-    )
+    for name in (
+        "sensitivity.landmark/krenning/all/log2_mib1/6_cycles",
+        "sensitivity.who_grade/krenning/all/mib1_grade",
+        "sensitivity.criterion_rule/criterion/all/log2_mib1/threshold_3_most",
+    ):
+        assert rows_of(study).loc[name, "reason"] == words
 
 
 def test_every_threshold_and_rule_has_a_row_and_the_studys_own_is_the_model(example):
@@ -227,6 +230,22 @@ def test_covariates_of_the_plan_are_in_every_alternative(tmp_path):
     row = statistics.loc["sensitivity.leave_one_out/krenning/all/log2_mib1/lowest"]
     assert row["estimate"] < expected
     assert "model.krenning/krenning/all/age_years" in statistics.index
+
+
+def test_rows_without_the_covariates_say_so(tmp_path):
+    table = cohort(60).assign(age_years=np.arange(60) % 37 + 40)
+    study = from_text(
+        tmp_path, table.to_csv(index=False), models={"covariates": ["age_years"], "splines": []}
+    )
+    rows = rows_of(study)
+    for name in (
+        "sensitivity.baseline_error/krenning/all/log2_mib1/reliability_0.8",
+        "sensitivity.gain_outcome/krenning/all/log2_mib1",
+    ):
+        assert "without the covariates of the config (age_years)" in rows.loc[name, "reason"]
+    assert rows.loc["sensitivity.gain_outcome/krenning/all/log2_mib1", "status"] == "unstable"
+    other = rows.loc["sensitivity.landmark/krenning/all/log2_mib1/6_cycles", "reason"]
+    assert "without the covariates" not in (other or "")
 
 
 def test_dropped_terms_have_a_row_that_says_why(tmp_path):

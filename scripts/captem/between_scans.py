@@ -9,8 +9,9 @@ import re
 
 import pandas as pd
 
-NO_THERAPY = frozenset({"none", "no", "nil", "keine", "nein", "0"})
-_NOTHING = NO_THERAPY | {"", "noprrt", "noprrtgiven", "noothertherapy", "keineandere"}
+_NOTHING = frozenset(
+    ("", "none", "no", "nil", "keine", "nein", "0", "noprrt", "noprrtgiven", "noothertherapy")
+)
 # Radionuclide treatment by its usual names. Radioembolisation (SIRT) is another one, and what was
 # planned or denied is none.
 _PRRT = re.compile(
@@ -19,9 +20,14 @@ _PRRT = re.compile(
 )
 _NOT_GIVEN = re.compile(r"\b(?:no|not|without|never|planned|kein\w*|ohne|nicht|declined|refused)\b")
 
+# What parts treatments; a comma before a denial of what stands before it does not.
+_ANOTHER = re.compile(
+    r"[;/+]|\band\b|,(?!\s*(?:but\s+)?(?:not|never|planned|nicht|declined|refused)\b)"
+)
+
 
 def bare(text: str) -> str:
-    """Return a text without case and signs, so that `Siemens-mCT` is `siemens mct`.
+    """Return a text without case, signs and spaces, so that `Siemens-mCT` equals `siemens mct`.
 
     >>> bare("68Ga-DOTATATE") == bare("68ga dotatate")
     True
@@ -37,14 +43,17 @@ def changed(patients: pd.DataFrame, name: str) -> pd.Series:
     return before.ne(after).astype("boolean").where(before.notna() & after.notna())
 
 
+def is_therapy(text: str) -> bool:
+    """Return whether a cell names a treatment, and not that there was none."""
+    return bare(text) not in _NOTHING
+
+
 def other_therapy(patients: pd.DataFrame) -> pd.Series:
     """Return whether another treatment than CAPTEM was given between the scans.
 
     A first PRRT dated before the follow-up PET counts too.
     """
-    said = _texts(patients, "interval_therapy").map(
-        lambda text: bare(text) not in _NOTHING, na_action="ignore"
-    )
+    said = _texts(patients, "interval_therapy").map(is_therapy, na_action="ignore")
     return said.astype("boolean").mask(_dated_prrt(patients), True)
 
 
@@ -57,8 +66,7 @@ def prrt(patients: pd.DataFrame) -> pd.Series:
 
 
 def _is_prrt(text: str) -> bool:
-    parts = re.split(r"[;,/+]|\band\b", text)
-    return any(_PRRT.search(part) and not _NOT_GIVEN.search(text) for part in parts)
+    return any(_PRRT.search(part) and not _NOT_GIVEN.search(part) for part in _ANOTHER.split(text))
 
 
 def _dated_prrt(patients: pd.DataFrame) -> pd.Series:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from captem import notation
-from captem.between_scans import NO_THERAPY, bare
+from captem.between_scans import bare, is_therapy
 from captem.lesions import NUMBER
 from captem.problems import ERROR, WARNING, Problem
 
@@ -181,7 +181,7 @@ def _changed(name: str) -> Callable:
 
 def _therapy_between(frame: pd.DataFrame, _: float) -> Iterator[Finding]:
     for i, text in enumerate(_texts(frame, "interval_therapy")):
-        if text is not None and text.strip().lower() not in NO_THERAPY:
+        if text is not None and is_therapy(text):
             yield Finding(i, "interval_therapy", text, "none: CAPTEM alone between the scans")
     prrt, scan = _texts(frame, "prrt_after_date"), _texts(frame, "pet_date_post")
     for i in _places(_both(prrt, scan)):

@@ -56,7 +56,7 @@ ANALYSIS = "sensitivity.not_rescanned"
 # With 999 the ends of a 95 % interval are the 25th lowest and the 25th highest.
 REPLICATES = 999
 METHOD = "percentile bootstrap by patient, weights estimated anew"
-EVERYBODY = "every patient with a baseline was scanned again"
+EVERYBODY = "every patient with a baseline has a follow-up score"
 _NET = Result(ANALYSIS, "net improvement", term="net_improvement")
 _UP = Result(ANALYSIS, "proportion", term="up")
 _OF_ALL = "share of patients with a baseline"

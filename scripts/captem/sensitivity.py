@@ -48,7 +48,7 @@ from captem import (
 )
 from captem.alternatives import Alternative
 from captem.describe import midpoint
-from captem.model_parts import LEVEL, PRIMARY_TERM, Model
+from captem.model_parts import LEVEL, PRIMARY_TERM, Estimates, Model
 from captem.planned_models import CRITERION, KRENNING
 from captem.terms import Plan
 
@@ -129,10 +129,11 @@ def _rows(
     x = terms.main(chosen, settings.plan.mib1_floor)[list(KRENNING.terms)].to_numpy()
     low, high = krenning_model.outcome(chosen)
     screened = bias.shares_of(settings.noise.get("screened", ()))
-    yield from baseline_error.rows(subset, low, high, x, settings.noise["reliability"], screened)
-    yield from not_rescanned.rows(
-        subset, patients, changes, settings.plan.mib1_floor, settings.seed
-    )
+    for row in (
+        *baseline_error.rows(subset, low, high, x, settings.noise["reliability"], screened),
+        *not_rescanned.rows(subset, patients, changes, settings.plan.mib1_floor, settings.seed),
+    ):
+        yield _without_covariates(row, settings.plan)
 
 
 def _without_covariates(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
@@ -143,29 +144,23 @@ def _without_covariates(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
     return row | {"reason": "; ".join(filter(None, (row["reason"], said)))}
 
 
-def primary(
-    alternative: Alternative,
-    subset: str,
-    plan: Plan,
-    model: Model = KRENNING,
-    term: str = PRIMARY_TERM,
-) -> dict[str, Any]:
-    """Return the contrast of the primary model in another table; `term` where it is another one."""
+def primary(alternative: Alternative, subset: str, plan: Plan) -> dict[str, Any]:
+    """Return the contrast of the primary model in another table."""
+    model = replace(KRENNING, analysis=alternative.analysis)
     chosen = eligibility.analysed(alternative.patients, KRENNING.analysis, plan.covariates)
-    reason = (
-        alternative.refusal
-        or terms.absent(alternative.patients, plan)
-        or model_parts.too_few(len(chosen))
+    reason = alternative.refusal or terms.absent(alternative.patients, plan)
+    found = _fitted(model, subset, chosen, plan, reason)
+    return _named(found.rows, PRIMARY_TERM, alternative.variant)
+
+
+def _fitted(model: Model, subset: str, chosen: pd.DataFrame, plan: Plan, reason: str) -> Estimates:
+    """Fit a model of the follow-up score with the covariates of the plan, or refuse it."""
+    if reason := reason or model_parts.too_few(len(chosen)):
+        return model_parts.refused(model, subset, "sensitivity", len(chosen), reason)
+    design = terms.design(model, chosen, plan, krenning_model.effective_n(chosen))
+    return krenning_model.fit(
+        design.model, subset, "sensitivity", chosen, design.x, reported_only=True
     )
-    asked = replace(model, analysis=alternative.analysis, planned="sensitivity")
-    if reason:
-        found = model_parts.refused(asked, subset, "sensitivity", len(chosen), reason)
-    else:
-        design = terms.design(asked, chosen, plan, krenning_model.effective_n(chosen))
-        found = krenning_model.fit(
-            design.model, subset, "sensitivity", chosen, design.x, reported_only=True
-        )
-    return _named(found.rows, term, alternative.variant)
 
 
 def _named(rows: Sequence[dict[str, Any]], term: str, variant: str) -> dict[str, Any]:
@@ -181,17 +176,11 @@ def _who_grade(patients: pd.DataFrame, subset: str, plan: Plan) -> dict[str, Any
     # A grade stands for the MIB1 index, whose upper end need not be known.
     known = patients.assign(mib1_high=patients["mib1_low"].where(graded.notna()))
     known = known.assign(mib1_low=known["mib1_high"])
-    analysis = "sensitivity.who_grade"
     chosen = eligibility.analysed(known, KRENNING.analysis, plan.covariates).index
-    model = replace(KRENNING, analysis=analysis, terms=("krenning_pre", "mib1_grade"))
-    if reason := model_parts.too_few(len(chosen)):
-        found = model_parts.refused(model, subset, "sensitivity", len(chosen), reason)
-        return _named(found.rows, "mib1_grade", "")
-    asked = patients.loc[chosen]
-    design = terms.design(model, asked, plan, krenning_model.effective_n(asked))
-    found = krenning_model.fit(
-        design.model, subset, "sensitivity", asked, design.x, reported_only=True
+    model = replace(
+        KRENNING, analysis="sensitivity.who_grade", terms=("krenning_pre", "mib1_grade")
     )
+    found = _fitted(model, subset, patients.loc[chosen], plan, terms.absent(patients, plan))
     return _named(found.rows, "mib1_grade", "")
 
 
@@ -231,13 +220,18 @@ def _criterion_rules(
     patients: pd.DataFrame, lesions: pd.DataFrame, subset: str, settings: Settings
 ) -> Iterator[dict[str, Any]]:
     model = replace(CRITERION, analysis="sensitivity.criterion_rule")
+    absent = terms.absent(patients, settings.plan)
     for threshold in sorted({*_THRESHOLDS, settings.threshold}):
         under = criterion.by_rule(patients, lesions, threshold, _RULES)
         for rule in _RULES:
             asked = criterion_model.asked_of(patients, under[rule])
             chosen = eligibility.analysed(asked, CRITERION.analysis, settings.plan.covariates)
-            design = terms.design(model, chosen, settings.plan, criterion_model.effective_n(chosen))
-            found = criterion_model.fit(design.model, subset, "sensitivity", chosen, design.x)
+            if absent:
+                found = model_parts.refused(model, subset, "sensitivity", len(chosen), absent)
+            else:
+                effective = criterion_model.effective_n(chosen)
+                design = terms.design(model, chosen, settings.plan, effective)
+                found = criterion_model.fit(design.model, subset, "sensitivity", chosen, design.x)
             yield _named(found.rows, PRIMARY_TERM, f"threshold_{threshold}_{rule}")
 
 
@@ -261,10 +255,6 @@ def _gain_outcome(patients: pd.DataFrame, subset: str, plan: Plan) -> dict[str, 
     else:
         low, high = influence.hc3_interval(fit, 1, LEVEL)
         statistic, p_value = influence.hc3_test(fit, 1)
-        # Whatever n is: the noise of the baseline is in the gain as well.
-        doubt = (
-            "the gain shares its noise with the baseline (it is coupled), so this is no evidence"
-        )
         values |= {
             "estimate": float(fit.coefficients[1]),
             "conf_low": low,
@@ -275,8 +265,9 @@ def _gain_outcome(patients: pd.DataFrame, subset: str, plan: Plan) -> dict[str, 
             "df": float(fit.df),
             "p_value": p_value,
             "p_method": "HC3, t",
-            "status": "unstable" if doubt else "ok",
-            "reason": doubt,
+            "status": "unstable",
+            "reason": "the gain shares its noise with the baseline (it is coupled), so this is no "
+            "evidence",
         }
     return statistics.row(
         "sensitivity.gain_outcome", "krenning", subset, "difference, coupled with the baseline",
