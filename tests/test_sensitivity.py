@@ -311,6 +311,14 @@ def test_an_analysis_that_is_refused_as_a_whole_is_one_line(tmp_path):
     assert lines.count("MIB1 given as an interval: each") == 1
 
 
+def test_where_nothing_can_be_asked_one_line_says_so():
+    table = sensitivity_table.sensitivity(shipped("published_case").statistics)
+    assert [row.cells[0] for row in table.rows] == [
+        "All patients", "as reported", "every alternative",
+    ]  # fmt: skip
+    assert "only one patient has all that the model needs" in " ".join(table.notes)
+
+
 @pytest.mark.parametrize("analysis", sorted(ALTERNATIVE_WORDS))
 def test_words_never_show_a_gap(analysis):
     assert "{" not in alternative_words(analysis) and "_" not in alternative_words(analysis)

@@ -11,6 +11,7 @@ import pandas as pd
 from captem import rounding
 from captem import table_parts as parts
 from captem.origin import RECORDED
+from captem.statistics import ALL
 from captem.wording import alternative_words
 
 _ELSEWHERE = ("sensitivity.fixed_reference", "sensitivity.reader_error")
@@ -39,8 +40,13 @@ def sensitivity(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         as_reported = parts.find(everything, _REPORTED[0], "krenning", subset, _REPORTED[1])
         if as_reported:
             lines.append(_line("as reported", as_reported, footnotes))
-        lines += _alternatives([row for row in rest if row["subset"] == subset], footnotes)
-        if subset == "all":
+        asked = [row for row in rest if row["subset"] == subset]
+        if as_reported and all(row["status"] == "not_estimable" for row in (as_reported, *asked)):
+            # Each would say the same again; `statistics.csv` has them one by one.
+            lines.append(_line("every alternative", as_reported, footnotes))
+            continue
+        lines += _alternatives(asked, footnotes)
+        if subset == ALL:
             lines += [
                 _line(f"only {parts.subset_words(row['subset'])}", row, footnotes)
                 for row in of_sources
