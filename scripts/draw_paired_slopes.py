@@ -8,12 +8,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem import origin
     from captem.figures import export, paired_slopes
-    from captem.files import read_frame, write_frame
+    from captem.files import read_frame
 
-    data_kind = origin.data_kind(read_frame(snakemake.input.sources))
-    drawn = paired_slopes.data(read_frame(snakemake.input.transitions))
-    figure = paired_slopes.figure(drawn, snakemake.params.threshold, data_kind)
-    export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
-    write_frame(snakemake.output.csv, origin.marked(drawn, data_kind))
+    rows = paired_slopes.data(read_frame(snakemake.input.transitions), snakemake.params.threshold)
+    sources = read_frame(snakemake.input.sources)
+    export.write(paired_slopes, rows, snakemake.output, snakemake.params.profile, sources)

@@ -8,12 +8,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem import origin
     from captem.figures import export, transition_matrix
-    from captem.files import read_frame, write_frame
+    from captem.files import read_frame
 
-    data_kind = origin.data_kind(read_frame(snakemake.input.sources))
-    drawn = transition_matrix.data(read_frame(snakemake.input.matrix))
-    figure = transition_matrix.figure(drawn, data_kind)
-    export.save(figure, {name: snakemake.output[name] for name in export.FORMATS})
-    write_frame(snakemake.output.csv, origin.marked(drawn, data_kind))
+    rows = transition_matrix.data(read_frame(snakemake.input.matrix))
+    sources = read_frame(snakemake.input.sources)
+    export.write(transition_matrix, rows, snakemake.output, snakemake.params.profile, sources)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem import captions, origin
+    from captem import captions, figure_rows, origin
     from captem.files import read_frame, write_text
     from captem.lesions import RULE_WORDS
 
@@ -23,6 +23,7 @@ with logged(snakemake.log[0]):
             template,
             statistics,
             data_kind,
+            figure_rows.read(snakemake.input[f"{name}_csv"]),
             threshold=criterion["threshold"],
             rule_words=RULE_WORDS[criterion["rule"]],
         )

@@ -44,6 +44,14 @@ class Study:
         return self.cohort.patients
 
     @property
+    def lesions(self) -> pd.DataFrame:
+        return self.cohort.lesions
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        return self.cohort.flow
+
+    @property
     def sources(self) -> pd.DataFrame:
         return self.cohort.sources
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import figure_data
 import pytest
 from captem import captions
 from captem.errors import CaptemError
 from captem.lesions import RULE_WORDS
 from studies import ROOT, from_text, shipped
 
-FIGURES = ("transition_matrix", "paired_slopes", "gain_by_mib1", "forest")
+FIGURES = tuple(figure_data.FIGURES)
 
 
 def rendered(name, table, data="recorded"):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import figure_data
 import pytest
 from conftest import Clone
 from selenium import webdriver
@@ -24,7 +25,7 @@ pytestmark = [
     pytest.mark.xdist_group("workflow"),
 ]
 
-FIGURES = ("transition_matrix", "paired_slopes", "gain_by_mib1", "forest")
+FIGURES = tuple(figure_data.FIGURES)
 TABLES = (
     "characteristics", "transition_matrix", "transitions", "associations", "models", "sensitivity",
     "noise", "agreement",
@@ -239,7 +240,7 @@ def test_summary_shows_every_figure_with_its_caption(summary, example, name):
     assert [squeezed(part.text) for part in summary.all(f"#figure-{name} figcaption")] == [caption]
 
 
-def test_summary_has_the_four_figures_in_order(summary):
+def test_summary_has_the_figures_in_order(summary):
     figures = [figure.get_attribute("id") for figure in summary.all("figure")]
     assert figures == [f"figure-{name}" for name in FIGURES]
 

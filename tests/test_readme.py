@@ -7,13 +7,14 @@ import re
 import textwrap
 from pathlib import Path
 
+import figure_studies
 import numpy as np
 import openpyxl
 import propose_study
 import pytest
 import yaml
 from captem.config import resolve
-from captem.figures import export, paired_slopes
+from captem.figures import export
 from captem.summary import answer
 from PIL import Image
 from studies import ROOT, analysed, schema, shipped
@@ -31,8 +32,8 @@ def test_the_answer_is_the_examples():
 
 def test_the_picture_is_the_examples(tmp_path):
     """Compared with a tolerance: another processor may draw an edge a shade apart."""
-    figure = paired_slopes.figure(paired_slopes.data(shipped("config").changes), 3, "synthetic")
-    export.save(figure, {"png": tmp_path / "now.png"})
+    figure = figure_studies.figure("paired_slopes", 60, data="synthetic")
+    export.save(figure, {"png": tmp_path / "now.png"}, figure_studies.profile())
     with Image.open(tmp_path / "now.png") as now, Image.open(ROOT / "docs/example.png") as shown:
         assert now.size == shown.size, "copy figures/paired_slopes.png to docs/example.png"
         apart = np.abs(np.asarray(now, dtype=float) - np.asarray(shown, dtype=float)).mean()

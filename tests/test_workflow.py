@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import figure_data
 import psutil
 import pytest
 import yaml
@@ -18,7 +19,7 @@ from conftest import ROOT, Clone, make_clone
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
-FIGURES = ("transition_matrix", "paired_slopes", "gain_by_mib1", "forest")
+FIGURES = tuple(figure_data.FIGURES)
 TABLES = ("characteristics", "transition_matrix", "transitions", "models")
 DELIVERABLES = (
     "cohort/patients.csv", "cohort/lesions.csv", "cohort/repairs.csv", "cohort/problems.csv",

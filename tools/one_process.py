@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
 
@@ -20,8 +21,10 @@ from captem import (  # noqa: E402
     captions,
     cohort,
     describe,
+    figure_rows,
     models,
     origin,
+    profiles,
     provenance,
     sensitivity,
     statistics,
@@ -33,15 +36,10 @@ from captem import (  # noqa: E402
     transitions,
 )
 from captem.config import resolve  # noqa: E402
-from captem.figures import (  # noqa: E402
-    export,
-    forest,
-    gain_by_mib1,
-    paired_slopes,
-    transition_matrix,
-)
+from captem.figures import export  # noqa: E402
 from captem.files import read_frame, write_bytes, write_frame, write_json, write_text  # noqa: E402
 from captem.lesions import RULE_WORDS  # noqa: E402
+from figure_data import FIGURES  # noqa: E402
 
 
 def main(out: Path) -> None:
@@ -91,22 +89,21 @@ def main(out: Path) -> None:
 
     data_kind = origin.data_kind(read.sources)
     shown = []
-    drawings = {
-        "transition_matrix": (transition_matrix, (matrix,), ()),
-        "paired_slopes": (paired_slopes, (changes,), (threshold,)),
-        "gain_by_mib1": (gain_by_mib1, (changes, patients, floor), (floor,)),
-        "forest": (forest, (rows,), ()),
-    }
-    for name, (module, inputs, settings_of_it) in drawings.items():
+    profile = profiles.resolve(settings["figures"], _yaml("workflow/figure_profiles.yaml"))
+    study = SimpleNamespace(
+        settings=settings, flow=read.flow, patients=patients, lesions=lesions, changes=changes,
+        lesion_changes=lesion_changes, matrix=matrix, statistics=rows, models=records,
+    )  # fmt: skip
+    for name, (module, data) in FIGURES.items():
         stem = out / "figures" / name
-        drawn = module.data(*inputs)
-        figure = module.figure(drawn, *settings_of_it, data_kind)
-        export.save(figure, {kind: f"{stem}.{kind}" for kind in export.FORMATS})
-        write_frame(f"{stem}.csv", origin.marked(drawn, data_kind))
+        drawn = data(study)
+        files = SimpleNamespace(**{kind: f"{stem}.{kind}" for kind in (*export.FORMATS, "csv")})
+        export.write(module, drawn, files, profile, read.sources)
         template = (ROOT / f"workflow/report/{name}.rst").read_text(encoding="utf-8")
         text = captions.render(
-            name, template, rows, data_kind, threshold=threshold, rule_words=RULE_WORDS[rule]
-        )
+            name, template, rows, data_kind, figure_rows.as_written(drawn),
+            threshold=threshold, rule_words=RULE_WORDS[rule],
+        )  # fmt: skip
         write_text(f"{stem}.txt", text)
         svg = Path(f"{stem}.svg").read_bytes()
         shown.append(summary.Figure(name, name, svg, *captions.split(text)))

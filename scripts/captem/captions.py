@@ -11,11 +11,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from captem import origin, rounding, statistics
+from captem import figure_rows, origin, rounding, statistics
 from captem.errors import CaptemError
 from captem.wording import reason_words
 
 ALT_TEXT = "Alt text:"
+NOT_DRAWN = "Not drawn:"
 
 
 class Numbers:
@@ -71,19 +72,40 @@ class Numbers:
         return float(value)
 
 
-def render(name: str, template: str, table: pd.DataFrame, data: str, **values: Any) -> str:
-    """Return the caption and alt text of the figure `name`; `data` as in `captem.origin`.
+def render(
+    name: str,
+    template: str,
+    table: pd.DataFrame,
+    data: str,
+    rows: pd.DataFrame | None = None,
+    **values: Any,
+) -> str:
+    """Return the caption and alt text of the figure `name`.
+
+    A figure that is not drawn has the reason for a caption.
+
+    Parameters
+    ----------
+    template : text of `workflow/report/<name>.rst`; it may ask for `stat` (see `Numbers`), `rows`
+        and whatever `values` holds.
+    table : `statistics.csv`.
+    data : whether the data are synthetic, as in `captem.origin`.
+    rows : what `figures/<name>.csv` holds.
 
     Raises
     ------
     CaptemError
         If the template asks for a number that is not there, or is not a valid template.
     """
+    if reason := "" if rows is None else figure_rows.reason_not_drawn(rows):
+        sentence = f"{NOT_DRAWN} {reason_words(reason)}."
+        template = f"{{{{ sentence }}}}\n\n{ALT_TEXT} {{{{ sentence }}}}"
+        values = {"sentence": sentence}
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     try:
-        text = environment.from_string(template).render(stat=Numbers(table), **values)
+        text = environment.from_string(template).render(stat=Numbers(table), rows=rows, **values)
     except jinja2.TemplateError as error:
         raise CaptemError(f"caption of {name}: {error}") from error
     except CaptemError as error:

@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from captem import rounding
+from captem.captions import NOT_DRAWN
 from captem.lesions import RULE_WORDS
 from captem.origin import RECORDED, data_kind
 from captem.statistics import ALL, CONFIRMATORY
@@ -757,7 +758,7 @@ def render(
     )
 
 
-def _shown(figure: Figure, data: str) -> dict[str, str]:
+def _shown(figure: Figure, data: str) -> dict[str, Any]:
     width = _SVG_WIDTH.search(figure.svg)
     return {
         "name": figure.name,
@@ -766,6 +767,7 @@ def _shown(figure: Figure, data: str) -> dict[str, str]:
         "width": f"{width.group(1).decode()}pt" if width else "100%",
         "caption": figure.caption,
         "alt": figure.alt,
+        "drawn": not figure.alt.startswith(NOT_DRAWN),
     }
 
 

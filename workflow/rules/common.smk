@@ -22,7 +22,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import get_flag_value
 
 # The modules that the Snakefile itself uses; source_path() also brings them here from a remote clone.
-for _name in ("__init__", "errors", "imports", "config", "problems", "identity"):
+for _name in (
+    "__init__",
+    "errors",
+    "imports",
+    "config",
+    "problems",
+    "identity",
+    "profiles",
+):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
 
@@ -31,6 +39,7 @@ from captem.config import resolve
 from captem.errors import CaptemError
 from captem.identity import KEY_VARIABLE, fingerprint
 from captem.imports import module_files
+from captem.profiles import resolve as resolve_profile
 
 
 def read_yaml(path):
@@ -68,8 +77,19 @@ def resolved_settings():
         raise WorkflowError(str(error)) from None
 
 
+def resolved_profile():
+    """Return the figure profile that the study asks for."""
+    try:
+        return resolve_profile(
+            SETTINGS["figures"], read_yaml("../figure_profiles.yaml")
+        )
+    except CaptemError as error:
+        raise WorkflowError(f"The config is not right:\n  - {error}") from None
+
+
 SETTINGS = resolved_settings()
 RESULTS = f"results/{SETTINGS['study']}"
+PROFILE = resolved_profile()
 SOURCE_FILES = [
     source[name]
     for source in SETTINGS["sources"]

@@ -20,6 +20,8 @@ rule draw_transition_matrix:
         f"{RESULTS}/logs/draw_transition_matrix.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
     message:
         "Drawing the transition matrix."
     script:
@@ -38,6 +40,7 @@ rule draw_paired_slopes:
     conda:
         "../envs/analysis.yaml"
     params:
+        profile=PROFILE,
         threshold=SETTINGS["criterion"]["threshold"],
     message:
         "Drawing each patient's score before and after."
@@ -58,6 +61,7 @@ rule draw_gain_by_mib1:
     conda:
         "../envs/analysis.yaml"
     params:
+        profile=PROFILE,
         mib1_floor=SETTINGS["mib1_floor"],
     message:
         "Drawing uptake gain against MIB1."
@@ -76,6 +80,8 @@ rule draw_forest:
         f"{RESULTS}/logs/draw_forest.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
     message:
         "Drawing the terms of the models."
     script:
@@ -85,6 +91,7 @@ rule draw_forest:
 rule write_captions:
     input:
         **{name: workflow.source_path(f"../report/{name}.rst") for name in FIGURES},
+        **{f"{name}_csv": f"{RESULTS}/figures/{name}.csv" for name in FIGURES},
         statistics=f"{RESULTS}/statistics.csv",
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("write_captions.py"),

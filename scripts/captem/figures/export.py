@@ -3,49 +3,76 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from captem.files import write_bytes
+from captem import origin
+from captem.figures import style
+from captem.files import write_bytes, write_frame
+from captem.profiles import Profile
 
-PRINT_DPI = 600
-PREVIEW_DPI = 200
 FORMATS = ("pdf", "svg", "png", "tiff")
 
 
-def save(figure: Figure, paths: dict[str, str | Path]) -> None:
+def write(
+    module: ModuleType,
+    rows: pd.DataFrame,
+    output: Any,
+    settings: Mapping[str, Any],
+    sources: pd.DataFrame,
+) -> None:
+    """Draw the figure of a module from its rows; write it in every format, and the rows as csv.
+
+    Parameters
+    ----------
+    module : as `captem.figures.style` describes.
+    output : where to, an attribute a format and `csv`, as a rule's output has.
+    settings : the profile, as `captem.profiles.resolve` returns it.
+    sources : `cohort/sources.csv`, which says whether the data are synthetic.
+    """
+    profile, data = Profile.of(settings), origin.data_kind(sources)
+    rows = origin.marked(rows, data)
+    figure = style.framed(module, rows, profile, data)
+    save(figure, {name: getattr(output, name) for name in FORMATS}, profile)
+    write_frame(output.csv, rows)
+
+
+def save(figure: Figure, paths: Mapping[str, str | Path], profile: Profile) -> None:
     """Write the figure to `paths`, one entry a format out of `FORMATS`.
 
-    PDF has its fonts embedded, SVG keeps text as text, TIFF is 600 dpi RGB with LZW compression,
-    PNG is a preview. No file holds a date.
+    PDF has its fonts embedded, SVG keeps text as text, TIFF is RGB with LZW compression at the
+    profile's resolution, PNG is a preview. No file holds a date.
     """
     FigureCanvasAgg(figure)
     # Laid out once: otherwise each format, and each dpi, would place its elements a little apart.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for name, path in paths.items():
-        write_bytes(path, _rendered(figure, name))
+        write_bytes(path, _rendered(figure, name, profile))
 
 
-def _rendered(figure: Figure, name: str) -> bytes:
+def _rendered(figure: Figure, name: str, profile: Profile) -> bytes:
     buffer = io.BytesIO()
     if name == "tiff":
-        figure.savefig(buffer, format="raw", dpi=PRINT_DPI)
-        width, height = (int(side) for side in figure.get_size_inches() * PRINT_DPI)
+        figure.savefig(buffer, format="raw", dpi=profile.dpi)
+        width, height = (int(side) for side in figure.get_size_inches() * profile.dpi)
         image = Image.frombuffer("RGBA", (width, height), buffer.getvalue())
         flat = io.BytesIO()
         image.convert("RGB").save(
-            flat, format="TIFF", compression="tiff_lzw", dpi=(PRINT_DPI, PRINT_DPI)
+            flat, format="TIFF", compression="tiff_lzw", dpi=(profile.dpi, profile.dpi)
         )
         return flat.getvalue()
     options: dict[str, dict[str, Any]] = {
         "pdf": {"metadata": {"CreationDate": None}},
         "svg": {"metadata": {"Date": None}},
-        "png": {"dpi": PREVIEW_DPI, "metadata": {"Software": None}},
+        "png": {"dpi": profile.preview_dpi, "metadata": {"Software": None}},
     }
     figure.savefig(buffer, format=name, **options[name])
     return buffer.getvalue()

@@ -10,21 +10,24 @@ import textwrap
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
 from captem import rounding
+from captem.figure_rows import absent
 from captem.figures.style import (
     DIRECTION_COLOURS,
-    DOUBLE_COLUMN_MM,
     FAINT,
     INK,
-    new_figure,
-    nothing_to_draw,
+    PLATE,
+    canvas_height_mm,
+    typeset,
 )
+from captem.profiles import Profile
 from captem.wording import ASKED_TERMS, MODEL_WORDS, SUBSET_WORDS
 
+WIDE = True
 _NARROWEST, _WIDEST = 0.02, 50.0
 _MM_A_ROW = 4.6
 _LABELS = {"log2_mib1": "MIB1", "captem_cycles": "cycles"}
@@ -32,8 +35,6 @@ _LABELS = {"log2_mib1": "MIB1", "captem_cycles": "cycles"}
 _AXES_LEFT, _AXES_RIGHT = 0.24, 0.69
 # What stands above and below the rows: the mark of synthetic data, the axis with its label.
 _TOP_MM, _BOTTOM_MM = 6, 14
-# Keeps words readable where the line of no association runs behind them.
-_PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 
 def data(statistics: pd.DataFrame) -> pd.DataFrame:
@@ -48,33 +49,39 @@ def data(statistics: pd.DataFrame) -> pd.DataFrame:
         "conf_high", "interval_method", "p_value", "n_patients", "status", "reason",
     ]  # fmt: skip
     order = {name: i for i, name in enumerate(MODEL_WORDS)}
+    if rows.empty:
+        return absent("no model was asked for")
     rows = rows.assign(_order=rows["analysis"].map(order))
     return rows.sort_values("_order", kind="stable")[columns].reset_index(drop=True)
 
 
-def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
+def height_mm(rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
+    """Return the height of the rows and of what stands above and below them."""
+    groups = rows["analysis"].nunique()
+    return profile.mm(_TOP_MM + _BOTTOM_MM + _MM_A_ROW * (len(rows) + 1.35 * groups + 1))
+
+
+def draw(terms: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the rows of `data`, models as headings; open circles are unstable estimates."""
     ax.set_xscale("log")
-    if terms.empty:
-        return nothing_to_draw(ax, "no model was asked for")
     several = terms["subset"].nunique() > 1
     low, high = _limits(terms)
     y = 0.0
     places: list[float] = []
     for analysis, rows in terms.groupby("analysis", sort=False):
         heading = f"{MODEL_WORDS[str(analysis)]} ({rows['estimand'].iloc[0]})"
-        beside = blended_transform_factory(ax.figure.transFigure, ax.transData)
+        beside = blended_transform_factory(ax.figure.transSubfigure, ax.transData)
         ax.text(
-            0.005, y, _typeset(heading), transform=beside, fontsize=7, fontweight="bold",
-            va="center", bbox=_PLATE,
+            0.005, y, typeset(heading), transform=beside, fontweight="bold",
+            va="center", bbox=PLATE,
         )  # fmt: skip
         y += 1
         for row in rows.to_dict("records"):
-            _draw_row(ax, row, y, low, high, several)
+            _draw_row(ax, row, y, (low, high), several, profile)
             places.append(y)
             y += 1
         y += 0.35
-    ax.axvline(1, color=FAINT, linewidth=0.6, zorder=0, ymax=1)
+    ax.axvline(1, color=FAINT, linewidth=profile.thin_pt, zorder=0)
     ax.set_xlim(low, high)
     ax.set_ylim(y - 0.5, -0.8)
     ax.set_yticks([])
@@ -90,7 +97,10 @@ def draw(terms: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float, several: bool) -> None:
+def _draw_row(
+    ax: Axes, row: dict, y: float, limits: tuple[float, float], several: bool, profile: Profile
+) -> None:
+    low, high = limits
     beside = ax.get_yaxis_transform()
     label = _LABELS[row["term"]]
     if several:
@@ -100,18 +110,27 @@ def _draw_row(ax: Axes, row: dict, y: float, low: float, high: float, several: b
         # The first clause says what is wanting; the whole sentence stands in the table and the csv.
         reason = textwrap.shorten(f"not estimable: {row['reason'].split(';')[0]}", 110)
         ax.text(
-            0.01, y, reason, transform=beside, va="center", color=FAINT, fontsize=6, bbox=_PLATE
-        )
+            0.01, y, reason, transform=beside, va="center", color=FAINT,
+            fontsize=profile.small_pt, bbox=PLATE,
+        )  # fmt: skip
         return
     colour = DIRECTION_COLOURS["up"] if row["term"] == ASKED_TERMS[0] else FAINT
     ends = [max(row["conf_low"], low), min(row["conf_high"], high)]
-    ax.plot(ends, [y, y], color=colour, linewidth=1.0, zorder=2)
+    ax.plot(ends, [y, y], color=colour, linewidth=profile.line_pt, zorder=2)
     for end, limit, marker in ((row["conf_low"], low, "<"), (row["conf_high"], high, ">")):
         if end < low or end > high:
-            ax.plot(limit, y, marker, color=colour, markersize=3, clip_on=False, zorder=2)
+            ax.plot(
+                limit,
+                y,
+                marker,
+                color=colour,
+                markersize=0.75 * profile.marker_pt,
+                clip_on=False,
+                zorder=2,
+            )
     fill = colour if row["status"] == "ok" else "white"
     if low <= row["estimate"] <= high:
-        ax.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, markersize=4, zorder=3)
+        ax.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, zorder=3)
     ends_said = rounding.interval(row["conf_low"], row["conf_high"])
     said = f"{rounding.number(row['estimate'])} ({ends_said}), n = {row['n_patients']:g}"
     said += "" if row["status"] == "ok" else "  unstable"
@@ -129,17 +148,11 @@ def _limits(terms: pd.DataFrame) -> tuple[float, float]:
     )
 
 
-def _typeset(words: str) -> str:
-    return words.replace("SUVmax", "SUV$_{max}$")
-
-
-def figure(terms: pd.DataFrame, data_kind: str) -> Figure:
-    """Return the figure at double-column width, as tall as it has rows."""
-    groups = terms["analysis"].nunique()
-    height = _TOP_MM + _BOTTOM_MM + _MM_A_ROW * (len(terms) + 1.35 * groups + 1)
-    drawing, ax = new_figure(DOUBLE_COLUMN_MM, height, data_kind)
-    drawing.set_layout_engine("none")
-    bottom, top = _BOTTOM_MM / height, 1 - _TOP_MM / height
-    ax.set_position((_AXES_LEFT, bottom, _AXES_RIGHT - _AXES_LEFT, top - bottom))
-    draw(terms, ax)
-    return drawing
+def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> None:
+    """Draw onto a canvas, with a column of terms at the left and one of numbers at the right."""
+    if isinstance(canvas, Figure):
+        canvas.set_layout_engine("none")
+    height = canvas_height_mm(canvas)
+    bottom, top = profile.mm(_BOTTOM_MM) / height, 1 - profile.mm(_TOP_MM) / height
+    place = (_AXES_LEFT, bottom, _AXES_RIGHT - _AXES_LEFT, top - bottom)
+    draw(rows, canvas.add_axes(place), profile)

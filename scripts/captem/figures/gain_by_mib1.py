@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from captem.figures.style import FAINT, SINGLE_COLUMN_MM, new_figure, nothing_to_draw, spread
+from captem.figure_rows import absent
+from captem.figures.style import (
+    FAINT,
+    ORDERED_COLOURMAP,
+    one_axes,
+    say_n,
+    spread,
+)
+from captem.profiles import Profile
 
+WIDE = False
 _TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 _UNKNOWN = "#FFFFFF"
 _ONE_NUMBER = "#00204D"
@@ -22,7 +30,8 @@ def data(transitions: pd.DataFrame, patients: pd.DataFrame, mib1_floor: float) -
     """Return what is drawn, one row a patient with a gain and a MIB1 index: patient-level.
 
     `mib1` is the midpoint of its interval, raised to the floor that the models use; an index
-    without an upper end is drawn at its lower one and has `open` = yes. `y` is the midpoint of the
+    without an upper end is drawn at its lower one and has `open` = yes; `mib1_bar_low` is where the
+    bar of an interval begins. `y` is the midpoint of the
     gain, moved within a band around it, so that equal points lie side by side.
     """
     columns = ["patient_id", "mib1_low", "mib1_high"]
@@ -33,10 +42,13 @@ def data(transitions: pd.DataFrame, patients: pd.DataFrame, mib1_floor: float) -
     rows = rows[rows["gain_low"].notna() & rows["mib1_low"].notna()].copy()
     numbers = ["gain_low", "gain_high", "mib1_low", "mib1_high", "captem_cycles"]
     rows[numbers] = rows[numbers].astype(float)
+    if rows.empty:
+        return absent("no patient has both a gain and a MIB1 index")
     is_open = np.isinf(rows["mib1_high"])
     middle = (rows["mib1_low"] + rows["mib1_high"]) / 2
     rows["mib1"] = middle.where(~is_open, rows["mib1_low"]).clip(lower=mib1_floor)
     rows["open"] = np.where(is_open, "yes", "no")
+    rows["mib1_bar_low"] = rows["mib1_low"].clip(lower=mib1_floor)
     rows["gain"] = (rows["gain_low"] + rows["gain_high"]) / 2
     rows["y"] = rows["gain"]
     near = np.round(np.log2(rows["mib1"]) * 4)
@@ -46,30 +58,32 @@ def data(transitions: pd.DataFrame, patients: pd.DataFrame, mib1_floor: float) -
     return rows.reset_index(drop=True)
 
 
-def draw(points: pd.DataFrame, ax: Axes, mib1_floor: float) -> Axes:
+def height_mm(rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
+    """Return the height of the axes with their labels."""
+    return min(profile.mm(75), profile.tallest_mm)
+
+
+def draw(points: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the points of `data`; bars show what an interval leaves open, arrows an open end."""
-    ax.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
+    thin = profile.thin_pt
+    ax.axhline(0, color=FAINT, linewidth=thin, zorder=0)
     ax.set_xscale("log")
     ax.set_xlabel("MIB1 index (%)")
     ax.set_ylabel("Uptake gain (Krenning steps)")
-    if points.empty:
-        ax.set_xlim(0.5, 100)
-        ax.set_ylim(-4, 4)
-        return nothing_to_draw(ax, "no patient has both a gain and a MIB1 index")
-    bars: dict[str, Any] = {"color": FAINT, "linewidth": 0.6, "alpha": 0.6, "zorder": 1}
+    bars: dict[str, Any] = {"color": FAINT, "linewidth": thin, "alpha": 0.6, "zorder": 1}
     for point in points.to_dict("records"):
         if point["open"] == "yes":
             ax.annotate(
                 "", (point["mib1"] * 1.35, point["y"]), (point["mib1"], point["y"]),
-                arrowprops={"arrowstyle": "->", "color": FAINT, "linewidth": 0.6}, zorder=1,
+                arrowprops={"arrowstyle": "->", "color": FAINT, "linewidth": thin}, zorder=1,
             )  # fmt: skip
         elif point["mib1_high"] > point["mib1_low"]:
-            low = max(point["mib1_low"], mib1_floor)
-            ax.plot([low, point["mib1_high"]], [point["y"], point["y"]], **bars)
+            ends = [point["mib1_bar_low"], point["mib1_high"]]
+            ax.plot(ends, [point["y"], point["y"]], **bars)
         if point["gain_high"] > point["gain_low"]:
             ax.plot([point["mib1"]] * 2, [point["gain_low"], point["gain_high"]], **bars)
-    size = 14 if len(points) <= 100 else 7
-    edge: dict[str, Any] = {"edgecolors": "#333333", "linewidths": 0.35, "s": size, "zorder": 2}
+    size = profile.marker_pt**2 * (0.9 if len(points) <= 100 else 0.45)
+    edge: dict[str, Any] = {"edgecolors": "#333333", "linewidths": thin / 2, "s": size, "zorder": 2}
     known = points[points["captem_cycles"].notna()]
     unknown = points[points["captem_cycles"].isna()]
     ax.scatter(unknown["mib1"], unknown["y"], color=_UNKNOWN, **edge)
@@ -77,16 +91,16 @@ def draw(points: pd.DataFrame, ax: Axes, mib1_floor: float) -> Axes:
     if cycles.nunique() == 1:
         # A bar of one value would suggest a range that is not there.
         ax.scatter(known["mib1"], known["y"], color=_ONE_NUMBER, **edge)
-        ax.set_title(f"CAPTEM cycles: {cycles.iloc[0]:g}", loc="right", fontsize=7)
+        ax.set_title(f"CAPTEM cycles: {cycles.iloc[0]:g}", loc="right")
     elif len(known):
         dots = ax.scatter(
-            known["mib1"], known["y"], c=cycles, cmap="cividis",
+            known["mib1"], known["y"], c=cycles, cmap=ORDERED_COLOURMAP,
             vmin=cycles.min(), vmax=cycles.max(), **edge,
         )  # fmt: skip
         # whole cycles only: a colour bar that names 6.5 cycles would name what no one was given
         places = sorted({int(v) for v in np.linspace(cycles.min(), cycles.max(), 5).round()})
         bar = ax.figure.colorbar(dots, ax=ax, label="CAPTEM cycles", pad=0.02, ticks=places)
-        bar.outline.set_linewidth(0.4)
+        bar.outline.set_linewidth(thin)
     ends = [*points["mib1"], *points.loc[points["mib1_low"] > 0, "mib1_low"]]
     highs = [high for high in points["mib1_high"] if np.isfinite(high)]
     ax.set_xlim(max(min(ends) / 1.4, 0.4), max([*ends, *highs]) * 1.5)
@@ -96,7 +110,7 @@ def draw(points: pd.DataFrame, ax: Axes, mib1_floor: float) -> Axes:
     names = [f"{step:+.0f}".replace("-", "\u2212") if step else "0" for step in steps]
     ax.set_yticks(steps, names)
     _mib1_axis(ax)
-    ax.set_title(f"n = {len(points)}", loc="left", fontsize=7)
+    say_n(ax, f"n = {len(points)}")
     return ax
 
 
@@ -108,8 +122,4 @@ def _mib1_axis(ax: Axes) -> None:
     ax.set_xticklabels([f"{tick:g}" for tick in ticks])
 
 
-def figure(points: pd.DataFrame, mib1_floor: float, data_kind: str) -> Figure:
-    """Return the figure, a little wider than a single column for its colour bar."""
-    drawing, ax = new_figure(SINGLE_COLUMN_MM + 25, 75, data_kind)
-    draw(points, ax, mib1_floor)
-    return drawing
+panel = one_axes(draw)

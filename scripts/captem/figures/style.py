@@ -1,23 +1,36 @@
-"""How every figure looks: size in print, colours for every eye, and the synthetic mark."""
+"""How every figure looks: colours for every eye, sizes of the profile, what every figure says.
+
+A figure is a module of this package with
+
+    WIDE                          whether it needs two columns of a page
+    data(...)                     results -> its rows, one frame: what figures/<name>.csv holds
+    height_mm(rows, width_mm, profile)
+    draw(rows, ax, profile)       onto axes that the caller may have from anywhere
+    panel(rows, canvas, profile)  onto an empty figure, or one field of a composite
+
+Where there is nothing to draw, its rows are `figure_rows.absent(why)`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from captem import origin
+from captem.figure_rows import as_written, reason_not_drawn
+from captem.profiles import Profile, inches
 
-MM = 1 / 25.4
-# Widths of a generic journal; check them against the journal's own instructions.
-SINGLE_COLUMN_MM = 85
-DOUBLE_COLUMN_MM = 178
-# Okabe-Ito: told apart by all three kinds of colour blindness.
+# Okabe-Ito: told apart by all three kinds of colour blindness. In greyscale they are not, so that
+# each direction has a line and a marker of its own as well.
 DIRECTION_COLOURS = {
     "up": "#0072B2",
-    "same": "#8A8A8A",
+    "same": "#767676",
     "down": "#D55E00",
     "undetermined": "#AA4499",
 }
@@ -27,51 +40,119 @@ DIRECTION_WORDS = {
     "down": "uptake fell",
     "undetermined": "undetermined",
 }
+DIRECTION_LINES: dict[str, Any] = {
+    "up": "solid",
+    "same": (0, (1, 1)),
+    "down": (0, (4, 1.5)),
+    "undetermined": (0, (4, 1.2, 1, 1.2)),
+}
+DIRECTION_MARKERS = {"up": "^", "same": "o", "down": "v", "undetermined": "D"}
+DIRECTIONS = tuple(DIRECTION_COLOURS)
+# From white to dark blue through cividis: ordered by lightness, and so in greyscale too.
+ORDERED_COLOURMAP = "cividis"
 INK = "#222222"
 FAINT = "#666666"
-
-RC: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    # The first is what matplotlib ships, so that a figure looks the same on every machine.
-    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
-    "font.size": 7,
-    "axes.titlesize": 8,
-    "axes.labelsize": 7.5,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 6.5,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "lines.linewidth": 0.8,
-    "figure.dpi": 100,
-    "savefig.facecolor": "white",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "captem",
-    "pdf.fonttype": 42,
-    "mathtext.default": "regular",
-}
+PALE = "#F3F3F3"
+MARK_COLOUR = "#B34700"
+SUVMAX = "SUV$_{max}$"
+GALLIUM = "$^{68}$Ga"
+# Keeps words readable where a line runs behind them.
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+_NOTE_MM = 30
 
 
-def new_figure(width_mm: float, height_mm: float, data: str) -> tuple[Figure, Axes]:
-    """Return an empty figure of this size in print; `data` as in `captem.origin`."""
-    mpl.rcParams.update(RC)
-    figure = Figure(figsize=(width_mm * MM, height_mm * MM), layout="constrained")
+def rc(profile: Profile) -> dict[Any, Any]:
+    """Return matplotlib's settings for a profile."""
+    return {
+        "font.family": "sans-serif",
+        "font.sans-serif": [*profile.font, "DejaVu Sans"],
+        "font.size": profile.size_pt,
+        "axes.titlesize": profile.size_pt,
+        "axes.labelsize": profile.size_pt,
+        "xtick.labelsize": profile.size_pt,
+        "ytick.labelsize": profile.size_pt,
+        "legend.fontsize": profile.small_pt,
+        "figure.titlesize": profile.size_pt,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.linewidth": profile.thin_pt,
+        "xtick.major.width": profile.thin_pt,
+        "ytick.major.width": profile.thin_pt,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "lines.linewidth": profile.line_pt,
+        "lines.markersize": profile.marker_pt,
+        "hatch.linewidth": profile.thin_pt,
+        "figure.dpi": 100,
+        "savefig.facecolor": "white",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "captem",
+        "pdf.fonttype": 42,
+        "mathtext.default": "regular",
+    }
+
+
+def blank(width_mm: float, height_mm: float, profile: Profile, data: str) -> Figure:
+    """Return an empty figure of this size in print; `data` as in `captem.origin`.
+
+    Where the data are synthetic, it says so across its top.
+    """
+    # Fonts are looked up when a figure is drawn, which is later: a context would have ended.
+    mpl.rcParams.update(rc(profile))
+    figure = Figure(figsize=(inches(width_mm), inches(height_mm)), layout="constrained")
     if mark := origin.words(data):
-        mark_invented(figure, mark)
-    return figure, figure.add_subplot()
+        figure.suptitle(mark, color=MARK_COLOUR, x=0.99, ha="right")
+    return figure
 
 
-def mark_invented(figure: Figure, mark: str) -> None:
-    """Write across the top of the figure that its data are synthetic."""
-    figure.suptitle(mark, fontsize=7, color=DIRECTION_COLOURS["down"], x=0.99, ha="right")
+def framed(module: ModuleType, rows: pd.DataFrame, profile: Profile, data: str) -> Figure:
+    """Return the figure of a module (see above) at the profile's width.
+
+    `data` says whether the data are synthetic, as in `captem.origin`.
+    """
+    rows = as_written(rows)
+    width = profile.width_mm(module.WIDE)
+    figure = blank(width, height_mm(module, rows, width, profile), profile, data)
+    fill(module, rows, figure, profile)
+    return figure
+
+
+def height_mm(module: ModuleType, rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
+    """Return how tall a figure is at this width."""
+    if reason_not_drawn(rows):
+        return profile.mm(_NOTE_MM)
+    return float(module.height_mm(rows, width_mm, profile))
+
+
+def fill(
+    module: ModuleType, rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile
+) -> None:
+    """Draw a figure onto a canvas, or the sentence that says why it is not drawn."""
+    if reason := reason_not_drawn(rows):
+        ax = canvas.add_subplot()
+        ax.axis("off")
+        nothing_to_draw(ax, f"Not drawn: {reason}")
+        return
+    module.panel(rows, canvas, profile)
+
+
+def one_axes(
+    draw: Callable[[pd.DataFrame, Axes, Profile], Axes],
+) -> Callable[[pd.DataFrame, Figure | SubFigure, Profile], None]:
+    """Return the `panel` of a figure that has one pair of axes."""
+
+    def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> None:
+        draw(rows, canvas.add_subplot(), profile)
+
+    return panel
+
+
+def canvas_height_mm(canvas: Figure | SubFigure) -> float:
+    """Return how tall a canvas is in print, a whole figure or a field of a composite."""
+    return float(canvas.bbox.height / canvas.dpi) * 25.4
 
 
 def nothing_to_draw(ax: Axes, sentence: str) -> Axes:
@@ -82,9 +163,23 @@ def nothing_to_draw(ax: Axes, sentence: str) -> Axes:
     return ax
 
 
+def say_n(ax: Axes, words: str) -> None:
+    """Say above the axes, at the left, how many are drawn: `n = 54`."""
+    ax.set_title(words, loc="left")
+
+
 def spread(count: int, width: float) -> list[float]:
     """Return `count` offsets that fill a band of `width` evenly around 0, in order."""
     if count == 1:
         return [0.0]
     step = min(width / (count - 1), 0.08)
     return [step * (i - (count - 1) / 2) for i in range(count)]
+
+
+def typeset(words: str) -> str:
+    """Return words as a figure sets them: SUV with a lowered max, 68Ga with a raised 68.
+
+    >>> typeset("SUVmax on 68Ga-DOTATATE")
+    'SUV$_{max}$ on $^{68}$Ga-DOTATATE'
+    """
+    return words.replace("SUVmax", SUVMAX).replace("68Ga", GALLIUM)

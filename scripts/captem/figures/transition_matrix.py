@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from captem.figure_rows import absent
 from captem.figures.style import (
     DIRECTION_COLOURS,
     FAINT,
-    SINGLE_COLUMN_MM,
-    new_figure,
-    nothing_to_draw,
+    one_axes,
 )
+from captem.profiles import Profile
 
+WIDE = False
 _STEPS = range(5)
 _DAGGER = "†"
 
@@ -37,10 +37,16 @@ def data(matrix: pd.DataFrame) -> pd.DataFrame:
                     "direction": direction,
                 }
             )
-    return pd.DataFrame(rows)
+    cells = pd.DataFrame(rows)
+    return cells if cells["patients"].sum() else absent("no patient has a score at both scans")
 
 
-def draw(cells: pd.DataFrame, ax: Axes) -> Axes:
+def height_mm(rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
+    """Return the height at which the cells are about square."""
+    return min(width_mm, profile.mm(110), profile.tallest_mm)
+
+
+def draw(cells: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the cells of `data`, shaded by direction and number, with totals at the margins."""
     total = cells["patients"].sum()
     ax.set_xlim(-0.5, 5.5)
@@ -54,13 +60,13 @@ def draw(cells: pd.DataFrame, ax: Axes) -> Axes:
         ax.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=colour, linewidth=0))
         if count:
             mark = _DAGGER if cell["from_interval_scores"] else ""
-            ax.text(x, y, _count(count) + mark, ha="center", va="center", fontsize=7.5)
+            ax.text(x, y, _count(count) + mark, ha="center", va="center")
     for step in _STEPS:
         after = cells.loc[cells["krenning_post"].eq(step), "patients"].sum()
         before = cells.loc[cells["krenning_pre"].eq(step), "patients"].sum()
         ax.text(step, 5, _count(after), ha="center", va="center", color=FAINT)
         ax.text(5, step, _count(before), ha="center", va="center", color=FAINT)
-    ax.text(5, 5, f"n = {_count(total)}", ha="center", va="center", fontsize=6.5)
+    ax.text(5, 5, f"n = {_count(total)}", ha="center", va="center")
     ax.set_xticks(range(6), [*(str(step) for step in _STEPS), "total"])
     ax.set_yticks(range(6), [*(str(step) for step in _STEPS), "total"])
     ax.xaxis.tick_top()
@@ -70,16 +76,10 @@ def draw(cells: pd.DataFrame, ax: Axes) -> Axes:
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)
-    if not total:
-        nothing_to_draw(ax, "no patient has a score at both scans")
     return ax
 
 
-def figure(cells: pd.DataFrame, data_kind: str) -> Figure:
-    """Return the figure at single-column width."""
-    drawing, ax = new_figure(SINGLE_COLUMN_MM, 82, data_kind)
-    draw(cells, ax)
-    return drawing
+panel = one_axes(draw)
 
 
 def _count(number: float) -> str:

@@ -1,0 +1,31 @@
+"""Every figure: its module, and its rows from the results of a study that is held in memory.
+
+What the scripts `draw_<figure>.py` read from files, for tests and for `one_process.py`. A study has
+`settings`, `flow`, `patients`, `lesions`, `changes`, `lesion_changes`, `matrix`, `statistics` and
+`models`, as `tests/studies.py` makes it.
+"""
+
+from __future__ import annotations
+
+from captem.figures import forest, gain_by_mib1, paired_slopes, transition_matrix
+
+FIGURES = {
+    "transition_matrix": (
+        transition_matrix,
+        lambda study: transition_matrix.data(study.matrix),
+    ),
+    "paired_slopes": (
+        paired_slopes,
+        lambda study: paired_slopes.data(study.changes, study.settings["criterion"]["threshold"]),
+    ),
+    "gain_by_mib1": (
+        gain_by_mib1,
+        lambda study: gain_by_mib1.data(
+            study.changes, study.patients, study.settings["mib1_floor"]
+        ),
+    ),
+    "forest": (
+        forest,
+        lambda study: forest.data(study.statistics),
+    ),
+}
