@@ -7,7 +7,7 @@ profile does not say is as in `generic`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,6 +17,8 @@ GENERIC = "generic"
 _MM_AN_INCH = 25.4
 # The sizes in which figures were designed; those of other profiles are told in terms of it.
 _DESIGNED_PT = 7.0
+# What every figure can be read at, with text of that size.
+_NARROWEST_MM = 80
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,27 @@ def _check(profile: Mapping[str, Any]) -> None:
             f"{where}: small_pt ({profile['small_pt']:g}) is above size_pt "
             f"({profile['size_pt']:g}); give both"
         )
+
+
+def check_panels(panels: Sequence[Sequence[str]], profile: Profile) -> None:
+    """See that figures may be put together like this (config key `figures: panels`).
+
+    Raises
+    ------
+    CaptemError
+        If a figure stands twice, or a row holds more than can be read at the profile's width.
+    """
+    names = [name for row in panels for name in row]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise CaptemError(f"figures, panels: {twice[0]} stands twice; name each figure once")
+    most = max(int(profile.wide_mm / profile.mm(_NARROWEST_MM)), 1)
+    for number, row in enumerate(panels, start=1):
+        if len(row) > most:
+            raise CaptemError(
+                f"figures, panels: row {number} has {len(row)} figures, which would be "
+                f"{profile.wide_mm / len(row):.0f} mm wide each; in the profile {profile.name} "
+                f"({profile.wide_mm:g} mm) at most {most} can be read in a row: begin another row"
+            )
 
 
 def inches(mm: float) -> float:

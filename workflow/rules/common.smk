@@ -39,6 +39,7 @@ from captem.config import resolve
 from captem.errors import CaptemError
 from captem.identity import KEY_VARIABLE, fingerprint
 from captem.imports import module_files
+from captem.profiles import Profile, check_panels
 from captem.profiles import resolve as resolve_profile
 
 
@@ -80,9 +81,11 @@ def resolved_settings():
 def resolved_profile():
     """Return the figure profile that the study asks for."""
     try:
-        return resolve_profile(
+        found = resolve_profile(
             SETTINGS["figures"], read_yaml("../figure_profiles.yaml")
         )
+        check_panels(SETTINGS["figures"]["panels"], Profile.of(found))
+        return found
     except CaptemError as error:
         raise WorkflowError(f"The config is not right:\n  - {error}") from None
 
@@ -90,6 +93,8 @@ def resolved_profile():
 SETTINGS = resolved_settings()
 RESULTS = f"results/{SETTINGS['study']}"
 PROFILE = resolved_profile()
+PANELS = SETTINGS["figures"]["panels"]
+IN_PANELS = [name for row in PANELS for name in row]
 SOURCE_FILES = [
     source[name]
     for source in SETTINGS["sources"]
@@ -236,7 +241,8 @@ def figure_files(name, category):
     """Return the outputs of a rule that draws a figure; the svg goes into the report."""
     stem = f"{RESULTS}/figures/{name}"
     # Snakemake sorts by label; the number keeps the order of reading.
-    labels = {"figure": f"{list(FIGURES).index(name) + 1} {name.replace('_', ' ')}"}
+    number = [*FIGURES, "panels"].index(name) + 1
+    labels = {"figure": f"{number:02d} {name.replace('_', ' ')}"}
     shown = report(
         f"{stem}.svg", caption=caption_file(name), category=category, labels=labels
     )

@@ -88,6 +88,47 @@ rule draw_forest:
         "../../scripts/draw_forest.py"
 
 
+# Asked for where the config puts figures together (figures: panels).
+rule draw_panels:
+    input:
+        **{name: f"{RESULTS}/figures/{name}.csv" for name in IN_PANELS},
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_panels.py"),
+        modules=[path for name in IN_PANELS for path in needs(f"draw_{name}.py")],
+    output:
+        **figure_files("panels", "5 Composite"),
+    log:
+        f"{RESULTS}/logs/draw_panels.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        panels=PANELS,
+        profile=PROFILE,
+    message:
+        "Putting figures together."
+    script:
+        "../../scripts/draw_panels.py"
+
+
+rule write_panels_caption:
+    input:
+        **{name: f"{RESULTS}/figures/{name}.txt" for name in IN_PANELS},
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("write_panels_caption.py"),
+    output:
+        f"{RESULTS}/figures/panels.txt",
+    log:
+        f"{RESULTS}/logs/write_panels_caption.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        panels=PANELS,
+    message:
+        "Writing the caption of the figures that stand together."
+    script:
+        "../../scripts/write_panels_caption.py"
+
+
 rule write_captions:
     input:
         **{name: workflow.source_path(f"../report/{name}.rst") for name in FIGURES},
@@ -114,6 +155,6 @@ rule figures:
     input:
         [
             f"{RESULTS}/figures/{name}.{kind}"
-            for name in FIGURES
+            for name in [*FIGURES, *(["panels"] if PANELS else [])]
             for kind in ("pdf", "svg", "png", "tiff", "csv", "txt")
         ],
