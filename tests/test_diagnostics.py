@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,8 @@ def test_influence_is_that_of_single_refits(outcome):
         assert told["largest_change_ratio"] == pytest.approx(base ** change[who], rel=1e-4)
         assert told["largest_change_without"] == ids[who]
         assert (told["no_estimate"], told["no_estimate_without"]) == (0, [])
+        assert [one["patient"] for one in told["without"]] == ids
+        assert [one["ratio"] for one in told["without"]] == pytest.approx(base**refits, rel=1e-6)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
@@ -97,6 +100,7 @@ def test_a_patient_who_alone_makes_an_estimate_possible_is_named():
     told = diagnostics.influence("criterion", ids, chosen, x, terms)["terms"][PRIMARY]
     assert (told["no_estimate"], told["no_estimate_without"]) == (1, [ids[7]])
     assert told["lowest"] < told["estimate"] < told["highest"]
+    assert [one["patient"] for one in told["without"] if one["ratio"] is None] == [ids[7]]
     assert math.isfinite(told["largest_change"])
 
 
@@ -204,8 +208,13 @@ def test_effective_observations_per_slope():
 )
 def test_diagnostics_of_a_fit_are_all_there(outcome, own):
     _, chosen, x, terms = cohort60()
-    found = diagnostics.of_fit(outcome, chosen, x, terms, 50.0)
+    record = {"effective_n": 50.0}
+    if outcome == "krenning":
+        fitted = krenning_model.fit(replace(models.KRENNING, terms=terms), "all", "", chosen, x)
+        record |= fitted.record | record
+    found = diagnostics.of_fit(outcome, chosen, x, terms, record)
     parts = {"effective_n_per_slope", "influence", own} - {None}
+    parts |= {"residuals", "residual_means"} if outcome == "krenning" else set()
     assert set(found) == parts
     assert found["effective_n_per_slope"] == pytest.approx(50 / 3)
     ids = list(chosen["patient_id"])

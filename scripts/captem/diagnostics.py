@@ -2,7 +2,7 @@
 
 What each reported fit leaves in `models/<model>.json`, beside what its own search says of itself
 (converged, gradient, condition number, separation): effective observations per slope, influence,
-the look at proportional odds, and for least squares leverage and Cook's distance.
+the look at proportional odds and residuals, and for least squares leverage and Cook's distance.
 
 Influence is by refitting: each patient is left out in turn, with the estimator that is reported
 (`captem.refits`), so that it needs no approximation and no formula of its own for each model. What
@@ -13,14 +13,14 @@ of `statistics.csv` hold none.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from captem import influence as refitted
-from captem import model_parts, proportional_odds, refits, statistics
+from captem import model_parts, proportional_odds, refits, residuals, statistics
 from captem.model_parts import PRIMARY_TERM
 
 # Terms whose estimates are read, and so the ones for which it matters who decides them.
@@ -32,7 +32,7 @@ def of_fit(
     chosen: pd.DataFrame,
     x: np.ndarray,
     terms: Sequence[str],
-    effective: float,
+    record: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return all diagnostics of a model that was fitted, to be joined to its record.
 
@@ -41,20 +41,24 @@ def of_fit(
         chosen: the patients, with `patient_id` and the columns of the outcome, n rows.
         x: the terms of the model, shape (n, p).
         terms: their names, p of them.
-        effective: effective number of observations, as the limits use it.
+        record: of the fit, with `effective_n`, as the limits use it; for `krenning` with
+            `coefficients` and `thresholds`.
 
     Returns:
         `effective_n_per_slope`; `influence`, see `influence`; for `krenning` `proportional_odds`,
-        see `proportional_odds.check`; for `suvmax` `least_squares`, see `least_squares`.
+        see `proportional_odds.check`, `residuals` and `residual_means`, see `captem.residuals`; for
+        `suvmax` `least_squares`, see `least_squares`.
     """
     ids = [str(code) for code in chosen["patient_id"]]
     found: dict[str, Any] = {
-        "effective_n_per_slope": effective_per_slope(effective, len(terms)),
+        "effective_n_per_slope": effective_per_slope(record["effective_n"], len(terms)),
         "influence": influence(outcome, ids, chosen, x, terms),
     }
     if outcome == "krenning":
         low, high = (chosen[f"krenning_post_{end}"].to_numpy(dtype=int) for end in ("low", "high"))
         found["proportional_odds"] = proportional_odds.check(low, high, x, terms)
+        found["residuals"] = residuals.of_patients(ids, low, high, x, terms, record)
+        found["residual_means"] = residuals.means(found["residuals"])
     if outcome == "suvmax":
         y = np.log2(chosen["suvmax_post"].to_numpy(dtype=float))
         found["least_squares"] = least_squares(ids, y, x)
@@ -88,7 +92,8 @@ def influence(
         `largest_change` of the coefficient (log of the odds ratio, log2 of the ratio of SUVmax)
         from all patients to all but `largest_change_without`, and the same as a ratio,
         `largest_change_ratio`; `no_estimate`, how many refits have none, and
-        `no_estimate_without`, who is missing from them. None where there is no estimate at all.
+        `no_estimate_without`, who is missing from them; `without`, for each patient its code as
+        `patient` and the `ratio` of all others. None where there is no estimate at all.
         With fewer than 2 patients, `reason` in place of `terms`.
     """
     n = len(ids)
@@ -114,6 +119,10 @@ def influence(
         told |= {
             "no_estimate": len(missing),
             "no_estimate_without": [ids[row] for row in missing.tolist()],
+            "without": [
+                {"patient": code, "ratio": _ratio(value, base)}
+                for code, value in zip(ids, refit, strict=True)
+            ],
         }
         found[terms[i]] = told
     return {"patients": n, "terms": found}

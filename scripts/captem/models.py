@@ -14,7 +14,7 @@ first (`captem.limits`). Beside the reported rows stand
 /gee                 estimating equations, of models of lesions (`captem.lesion_parts`)
 ===================  ===========================================================================
 
-What single patients do to a fit, and the look at proportional odds, go into its record
+What single patients do to a fit, its residuals and the look at proportional odds go into its record
 (`captem.diagnostics`).
 """
 
@@ -171,9 +171,7 @@ def _of_patients(
     record[imputed.IMPUTED] = beside.record
     influence: dict[str, Any] = {"patients": len(chosen)}
     if record["status"] != "not_estimable":
-        diagnosed = diagnostics.of_fit(
-            model.outcome, chosen, design.x, design.model.terms, record["effective_n"]
-        )
+        diagnosed = diagnostics.of_fit(model.outcome, chosen, design.x, design.model.terms, record)
         influence = diagnosed["influence"]
         record["diagnostics"] = diagnosed
     if model == KRENNING:
