@@ -16,7 +16,7 @@ READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check template test checks format bench bench-peers calibrate lock clean
+.PHONY: run study check template test pictures checks format bench bench-peers calibrate lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -47,6 +47,10 @@ endef
 test: $(READY)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
+# After a change of figures that was meant, and looked at: the pictures that the tests compare with.
+pictures: $(READY)
+	$(BIN)/python -m pytest -q --mpl-generate-path=tests/pictures tests/test_pictures.py
+
 # What a change has to pass besides the tests.
 checks: $(READY)
 	$(BIN)/ruff check .
@@ -65,6 +69,7 @@ bench: $(READY)
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_cohort.py
 	$(BIN)/python tools/bench_transitions.py
+	$(BIN)/python tools/bench_figures.py
 
 # The model fits against R's packages and Python's; on Debian: apt-get install r-base-core
 # r-cran-ordinal r-cran-rms r-cran-brglm2. FIRTHMODELS_PYTHON= names a Python that has firthmodels;
