@@ -4,6 +4,7 @@
     snakemake --cores 2 --configfile my_study.yaml          yours
     snakemake --cores 2 check --configfile my_study.yaml    only read and check its tables
     snakemake --cores 2 template                            forms for collecting data
+    snakemake --cores 2 preflight                           look over the figures before they are sent
 
 The settings are explained in config/README.md, the results in results/README.md.
 """
@@ -25,6 +26,7 @@ include: "workflow/rules/bias.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/preflight.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/template.smk"
@@ -38,6 +40,8 @@ rule all:
 
 onsuccess:
     say_where_results_are()
+    if "preflight" in workflow.dag_settings.targets:
+        say_what_preflight_found()
 
 
 onerror:

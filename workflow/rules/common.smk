@@ -28,12 +28,14 @@ for _name in (
     "imports",
     "config",
     "problems",
+    "preflight_rows",
     "identity",
     "profiles",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
 
+from captem import preflight_rows as captem_preflight
 from captem import problems as captem_problems
 from captem.config import resolve
 from captem.errors import CaptemError
@@ -315,6 +317,8 @@ def say_where_results_are():
         return
     problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
     found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
+    if set(workflow.dag_settings.targets) == {"preflight"}:
+        return
     if found:
         print(captem_problems.as_text(found), file=sys.stderr)
         print(f"All of them: {problems_csv}", file=sys.stderr)
@@ -358,6 +362,14 @@ def say_where_results_are():
 
 def say_what_went_wrong(log):
     """Print what is wrong in words as the last thing: the data's problems, or the failed log's end.
+def say_what_preflight_found():
+    """Print what the check of the figures found."""
+    found = captem_preflight.read(f"{RESULTS}/preflight.csv")
+    print(f"\nThe figures of study {SETTINGS['study']}:", file=sys.stderr)
+    print(captem_preflight.as_text(found), file=sys.stderr)
+    print(f"All checks: {RESULTS}/preflight.csv", file=sys.stderr)
+
+
 
     `log` lists the files Snakemake wrote its own messages to.
     """
@@ -379,5 +391,8 @@ def say_what_went_wrong(log):
         return
     for path in failed:
         if path.is_file() and path.stat().st_size:
+    if any(path.name == "judge_figures.log" for path in failed):
+        say_what_preflight_found()
+        return
             tail = "\n".join(path.read_text(encoding="utf-8").strip().splitlines()[-3:])
             print(f"\nWhat went wrong, from {path}:\n{tail}", file=sys.stderr)
