@@ -315,10 +315,10 @@ def say_where_results_are():
     if set(workflow.dag_settings.targets) == {"template"}:
         print(f"The forms are in {RESULTS}/templates/.", file=sys.stderr)
         return
-    problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
-    found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
     if set(workflow.dag_settings.targets) == {"preflight"}:
         return
+    problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
+    found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
     if found:
         print(captem_problems.as_text(found), file=sys.stderr)
         print(f"All of them: {problems_csv}", file=sys.stderr)
@@ -360,8 +360,6 @@ def say_where_results_are():
     print(f"Read this first: {RESULTS}/summary.html", file=sys.stderr)
 
 
-def say_what_went_wrong(log):
-    """Print what is wrong in words as the last thing: the data's problems, or the failed log's end.
 def say_what_preflight_found():
     """Print what the check of the figures found."""
     found = captem_preflight.read(f"{RESULTS}/preflight.csv")
@@ -370,6 +368,8 @@ def say_what_preflight_found():
     print(f"All checks: {RESULTS}/preflight.csv", file=sys.stderr)
 
 
+def say_what_went_wrong(log):
+    """Print what is wrong in words as the last thing: the data's problems, or the failed log's end.
 
     `log` lists the files Snakemake wrote its own messages to.
     """
@@ -389,10 +389,10 @@ def say_what_preflight_found():
             file=sys.stderr,
         )
         return
-    for path in failed:
-        if path.is_file() and path.stat().st_size:
     if any(path.name == "judge_figures.log" for path in failed):
         say_what_preflight_found()
         return
+    for path in failed:
+        if path.is_file() and path.stat().st_size:
             tail = "\n".join(path.read_text(encoding="utf-8").strip().splitlines()[-3:])
             print(f"\nWhat went wrong, from {path}:\n{tail}", file=sys.stderr)
