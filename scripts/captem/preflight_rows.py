@@ -69,10 +69,10 @@ def as_text(rows: Sequence[Row], width: int | None = None) -> str:
     width = max(width or min(shutil.get_terminal_size((100, 24)).columns, 120), 40)
     figures = list(dict.fromkeys(row.figure for row in rows))
     name = max([len(figure) for figure in figures] + [len("figure")])
-    lines = ["  ".join([f"{'figure':<{name}}", *_HEADINGS])]
+    lines = [f"{'figure':<{name}}  {_spaced(_HEADINGS)}"]
     for figure in figures:
         of_figure = [row for row in rows if row.figure == figure]
-        lines.append(f"{figure:<{name}}  {_cells(of_figure)}".rstrip())
+        lines.append(f"{figure:<{name}}  {_cells(of_figure)}")
     entries: dict[tuple[str, str, str, str], list[Row]] = {}
     for status in (FAIL, WARNING):
         for row in rows:
@@ -81,7 +81,7 @@ def as_text(rows: Sequence[Row], width: int | None = None) -> str:
                 entries.setdefault(key, []).append(row)
     for group in entries.values():
         lines += _entry(group, width)
-    lines.append(_summed(rows, len(figures)))
+    lines += textwrap.wrap(_summed(rows, len(figures)), width)
     return "\n".join(lines)
 
 
@@ -90,12 +90,19 @@ def _cells(rows: Sequence[Row]) -> str:
         if row.status == NOT_DRAWN:
             return f"not drawn: {row.found}"
     cells = []
-    for heading, checks in _HEADINGS.items():
+    for checks in _HEADINGS.values():
         found = {row.status for row in rows if row.check in checks}
         worst = next((status for status in _WORST_FIRST if status in found), "-")
-        said = {FAIL: "FAIL", WARNING: "warn"}.get(worst, worst)
-        cells.append(f"{said:<{len(heading)}}")
-    return "  ".join(cells)
+        cells.append({FAIL: "FAIL", WARNING: "warn"}.get(worst, worst))
+    return _spaced(cells)
+
+
+def _spaced(cells: Iterable[str]) -> str:
+    """Put cells below their headings."""
+    pairs = zip(cells, _HEADINGS, strict=True)
+    return "  ".join(
+        f"{cell:<{max(len(heading), len('FAIL'))}}" for cell, heading in pairs
+    ).rstrip()
 
 
 def _entry(group: Sequence[Row], width: int) -> list[str]:

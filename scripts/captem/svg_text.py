@@ -22,6 +22,7 @@ _INHERITED = (
     "fill", "fill-opacity", "font", "font-size", "font-family", "font-weight", "font-style",
     "text-anchor",
 )  # fmt: skip
+_NOT_INHERITED = ("opacity", "display", "visibility")
 _ANCHORS = {"middle": 0.5, "end": 1.0}
 # From the baseline, in sizes of the font.
 _ASCENT, _DESCENT = 0.78, 0.22
@@ -127,7 +128,8 @@ def _texts(
 
 def _style(element: ET.Element) -> dict[str, str]:
     """Return style and presentation attributes; `font: 7px A, B` is taken apart."""
-    found = {key: value for key, value in element.attrib.items() if key in (*_INHERITED, "opacity")}
+    asked = (*_INHERITED, *_NOT_INHERITED)
+    found = {key: value for key, value in element.attrib.items() if key in asked}
     for part in element.get("style", "").split(";"):
         key, _, value = part.partition(":")
         if value.strip():
