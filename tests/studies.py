@@ -14,6 +14,7 @@ from captem import (
     cohort,
     describe,
     models,
+    predictions,
     sensitivity,
     statistics,
     tables,
@@ -38,6 +39,7 @@ class Study:
     matrix: pd.DataFrame
     statistics: pd.DataFrame
     models: dict
+    predictions: pd.DataFrame
 
     @property
     def patients(self) -> pd.DataFrame:
@@ -93,6 +95,7 @@ def analysed(settings: dict, replicates: int = models.REPLICATES) -> Study:
     fitted, records = models.estimate(
         patients, lesions, through_csv(changes), confirmatory, plan, seed, replicates
     )
+    curves, predicted = predictions.estimate(patients, records, plan, seed)
     alternatives = sensitivity.Settings(
         plan=plan, noise=settings["noise"], boundaries=boundaries, seed=seed,
         **settings["criterion"], **settings["sensitivity"],
@@ -102,12 +105,15 @@ def analysed(settings: dict, replicates: int = models.REPLICATES) -> Study:
         transition_rows.estimate(patients, changes, lesion_changes, confirmatory, boundaries, seed),
         bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
         fitted,
+        predicted,
         sensitivity.estimate(patients, lesions, through_csv(changes), confirmatory, alternatives),
     ]
     matrix = through_csv(transitions.matrix(patients))
     collected = statistics.combine([through_csv(part) for part in rows])
     changes, lesion_changes = through_csv(changes), through_csv(lesion_changes)
-    return Study(settings, read, changes, lesion_changes, matrix, collected, records)
+    return Study(
+        settings, read, changes, lesion_changes, matrix, collected, records, through_csv(curves)
+    )
 
 
 @cache

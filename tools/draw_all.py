@@ -33,7 +33,7 @@ TABLES = {
     "changes": "transitions/transitions.csv",
     "lesion_changes": "transitions/lesions.csv",
     "matrix": "transitions/matrix.csv",
-    "predictions": "models/predictions.csv",
+    "predictions": "predictions/curves.csv",
     "statistics": "statistics.csv",
 }
 

@@ -24,6 +24,7 @@ from captem import (  # noqa: E402
     figure_rows,
     models,
     origin,
+    predictions,
     profiles,
     provenance,
     sensitivity,
@@ -65,6 +66,8 @@ def main(out: Path) -> None:
     matrix = transitions.matrix(patients)
     plan = terms.Plan.of(floor, settings["models"])
     fitted, records = models.estimate(patients, lesions, changes, confirmatory, plan, seed)
+    curves, predicted = predictions.estimate(patients, records, plan, seed)
+    write_frame(out / "predictions/curves.csv", curves)
     alternatives = sensitivity.Settings(
         plan=plan, noise=settings["noise"], boundaries=boundaries, seed=seed,
         **settings["criterion"], **settings["sensitivity"],
@@ -77,6 +80,7 @@ def main(out: Path) -> None:
             ),
             bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
             fitted,
+            predicted,
             sensitivity.estimate(patients, lesions, changes, confirmatory, alternatives),
         ]
     )
@@ -93,6 +97,8 @@ def main(out: Path) -> None:
     study = SimpleNamespace(
         settings=settings, flow=read.flow, patients=patients, lesions=lesions, changes=changes,
         lesion_changes=lesion_changes, matrix=matrix, statistics=rows, models=records,
+        predictions=read_frame(out / "predictions/curves.csv"), sources=read.sources,
+        eligibility=read.eligibility,
     )  # fmt: skip
     for name, (module, data) in FIGURES.items():
         stem = out / "figures" / name

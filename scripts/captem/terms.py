@@ -127,10 +127,11 @@ def covariate(patients: pd.DataFrame, name: str) -> tuple[pd.DataFrame, dict[str
     return pd.DataFrame(columns, index=patients.index), dict.fromkeys(columns, f"against {first}")
 
 
-def bend(values: np.ndarray) -> np.ndarray | None:
+def bend(values: np.ndarray, at: np.ndarray | None = None) -> np.ndarray | None:
     """Return the nonlinear column of a spline in `values` (n,), or None where it has no knots.
 
-    Knots are at quantiles of the values that are known; NaN stays NaN.
+    Knots are at quantiles of the values that are known; NaN stays NaN. With `at`, the column is
+    that of these values under the knots of the others.
 
     >>> bend(np.array([0.0, 1.0, 2.0, 3.0, 4.0])).round(3).tolist()
     [0.0, 0.021, 0.4, 1.521, 3.0]
@@ -138,9 +139,10 @@ def bend(values: np.ndarray) -> np.ndarray | None:
     first, middle, last = np.nanquantile(values, _QUANTILES)
     if not first < middle < last:
         return None
+    places = values if at is None else at
 
     def cubed(knot: float) -> np.ndarray:
-        return np.maximum(values - knot, 0.0) ** 3
+        return np.maximum(places - knot, 0.0) ** 3
 
     inner = cubed(middle) * (last - first) - cubed(last) * (middle - first)
     return np.asarray((cubed(first) - inner / (last - middle)) / (last - first) ** 2)

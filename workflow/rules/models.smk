@@ -6,6 +6,8 @@ REQUIRED INPUTS:
 OUTPUTS:
     models/<model>.json: coefficients, covariance, thresholds, flags and influence of each fit
     models/statistics.csv: the rows model.* and sensitivity.leave_one_out
+    predictions/curves.csv: chances of the follow-up scores, and expected gain, over MIB1 and cycles
+    predictions/statistics.csv: the rows predicted.*, at round values
     sensitivity/statistics.csv: the primary contrast under each alternative
 """
 
@@ -32,6 +34,30 @@ rule fit_models:
         "Fitting the models."
     script:
         "../../scripts/fit_models.py"
+
+
+rule predict_scores:
+    input:
+        patients=f"{RESULTS}/cohort/patients.csv",
+        krenning=f"{RESULTS}/models/model.krenning.json",
+        krenning_cycles=f"{RESULTS}/models/model.krenning_cycles.json",
+        code=needs("predict_scores.py"),
+    output:
+        curves=f"{RESULTS}/predictions/curves.csv",
+        statistics=f"{RESULTS}/predictions/statistics.csv",
+    log:
+        f"{RESULTS}/logs/predict_scores.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        predicted=["krenning", "krenning_cycles"],
+        mib1_floor=SETTINGS["mib1_floor"],
+        models=SETTINGS["models"],
+        seed=SETTINGS["seed"],
+    message:
+        "Predicting follow-up scores."
+    script:
+        "../../scripts/predict_scores.py"
 
 
 rule assess_sensitivity:

@@ -15,6 +15,7 @@ rule collect_statistics:
             f"{RESULTS}/transitions/statistics.csv",
             f"{RESULTS}/bias/statistics.csv",
             f"{RESULTS}/models/statistics.csv",
+            f"{RESULTS}/predictions/statistics.csv",
             f"{RESULTS}/sensitivity/statistics.csv",
         ],
         code=needs("collect_statistics.py"),
