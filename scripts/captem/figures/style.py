@@ -26,13 +26,13 @@ from captem import origin
 from captem.figure_rows import as_written, reason_not_drawn
 from captem.profiles import Profile, inches
 
-# Okabe-Ito: told apart by all three kinds of colour blindness. In greyscale they are not, so that
-# each direction has a line and a marker of its own as well.
+# Okabe-Ito, grey, and a deep shade of its reddish purple: told apart by all three kinds of colour
+# blindness. In greyscale they are not, so that each direction has a line and a marker of its own.
 DIRECTION_COLOURS = {
     "up": "#0072B2",
     "same": "#767676",
     "down": "#D55E00",
-    "undetermined": "#AA4499",
+    "undetermined": "#7A1F5C",
 }
 DIRECTION_WORDS = {
     "up": "uptake rose",
