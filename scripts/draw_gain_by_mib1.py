@@ -14,6 +14,7 @@ with logged(snakemake.log[0]):
     rows = gain_by_mib1.data(
         read_frame(snakemake.input.transitions),
         read_frame(snakemake.input.patients),
+        read_frame(snakemake.input.curves),
         snakemake.params.mib1_floor,
     )
     sources = read_frame(snakemake.input.sources)

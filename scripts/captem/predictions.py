@@ -35,7 +35,7 @@ COLUMNS = (
     "conf_low", "conf_high", "band_low", "band_high", "conf_level", "band_critical", "n_patients",
     "status", "reason",
 )  # fmt: skip
-PROBABILITY, GAIN = "probability", "expected_gain"
+PROBABILITY, GAIN, OBSERVED = "probability", "expected_gain", "observed"
 MIB1 = "mib1"
 ANALYSES = {"model.krenning": "predicted.krenning", "model.krenning_cycles": "predicted.cycles"}
 ROUND_MIB1 = (1, 2, 3, 5, 10, 20, 30, 50)
@@ -84,8 +84,9 @@ def estimate(
 
     Returns
     -------
-    `curves.csv`, one row a value and score (or the gain) with the columns `COLUMNS`, one row with
-    its reason where a model was refused; and rows at round values of MIB1 and at each number of
+    `curves.csv`, one row a value and score (or the gain) with the columns `COLUMNS`, rows
+    `observed` with the number of patients who have a value, and one row with its reason where a
+    model was refused; and rows at round values of MIB1 and at each number of
     cycles, on the same curves.
     """
     if CYCLES not in patients:
@@ -118,6 +119,7 @@ def estimate(
             "n_patients": len(chosen), "status": record["status"], "reason": record["reason"],
         }  # fmt: skip
         random = np.random.default_rng([seed, len(lines)])
+        lines += _observed(found.x[:, names.index(term)], term, common)
         lines += _lines(found, names, term, grid, common, random)
         rows += _rows(found, names, term, marked, common)
     return pd.DataFrame(lines, columns=list(COLUMNS)), statistics.frame(rows)
@@ -262,6 +264,16 @@ def _lines(
                 }
             )  # fmt: skip
     return lines
+
+
+def _observed(values: Floats, term: str, common: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how many of the analysed patients have each value."""
+    shown = 2.0**values if term == PRIMARY_TERM else values
+    found, counts = np.unique(shown, return_counts=True)
+    return [
+        dict(common) | {"quantity": OBSERVED, "value": float(value), "n_patients": int(count)}
+        for value, count in zip(found, counts, strict=True)
+    ]
 
 
 def _rows(

@@ -1,4 +1,7 @@
-"""Figure: uptake gain against the MIB1 index, with the number of CAPTEM cycles as colour."""
+"""Figure: uptake gain against the MIB1 index, with the number of CAPTEM cycles as colour.
+
+The curve is what the primary model expects, averaged over the baselines of the analysed patients.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +10,43 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
+from captem import predictions
 from captem.figure_rows import absent
 from captem.figures.style import (
     FAINT,
     ORDERED_COLOURMAP,
+    canvas_width_mm,
+    mib1_axis,
     one_axes,
     say_n,
+    signed,
     spread,
 )
+from captem.planned_models import KRENNING
 from captem.profiles import Profile
 
 WIDE = False
-_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+_CURVE = "#0072B2"
 _UNKNOWN = "#FFFFFF"
 _ONE_NUMBER = "#00204D"
 _BAND = 0.5
 
 
-def data(transitions: pd.DataFrame, patients: pd.DataFrame, mib1_floor: float) -> pd.DataFrame:
+def data(
+    transitions: pd.DataFrame, patients: pd.DataFrame, curves: pd.DataFrame, mib1_floor: float
+) -> pd.DataFrame:
     """Return what is drawn, one row a patient with a gain and a MIB1 index: patient-level.
+
+    Behind them the rows of the model's curve (`kind` = curve) from `predictions/curves.csv`, where
+    the primary model was fitted: `mib1`, `gain`, `band_low`, `band_high`, `status`.
 
     `mib1` is the midpoint of its interval, raised to the floor that the models use; an index
     without an upper end is drawn at its lower one and has `open` = yes; `mib1_bar_low` is where the
-    bar of an interval begins. `y` is the midpoint of the
-    gain, moved within a band around it, so that equal points lie side by side.
+    bar of an interval begins. `y` is the midpoint of the gain, moved within a band around it, so
+    that equal points lie side by side.
     """
     columns = ["patient_id", "mib1_low", "mib1_high"]
     known = patients.assign(
@@ -55,16 +69,31 @@ def data(transitions: pd.DataFrame, patients: pd.DataFrame, mib1_floor: float) -
     for _, group in rows.sort_values("patient_id").groupby([rows["gain"], near]):
         moves = spread(len(group), _BAND)
         rows.loc[group.index, "y"] = group["gain"] + moves
-    return rows.reset_index(drop=True)
+    return pd.concat([rows.assign(kind="patient"), _curve(curves)], ignore_index=True)
+
+
+def _curve(curves: pd.DataFrame) -> pd.DataFrame:
+    expected = curves[
+        curves["model"].eq(KRENNING.analysis) & curves["quantity"].eq(predictions.GAIN)
+    ]
+    columns = {
+        "value": "mib1",
+        "estimate": "gain",
+        "band_low": "band_low",
+        "band_high": "band_high",
+    }
+    found = expected[list(columns)].astype(float).rename(columns=columns)
+    return found.assign(kind="curve", status=expected["status"])
 
 
 def height_mm(rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
     """Return the height of the axes with their labels."""
-    return min(profile.mm(75), profile.tallest_mm)
+    return min(profile.mm(82), profile.tallest_mm)
 
 
-def draw(points: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
+def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the points of `data`; bars show what an interval leaves open, arrows an open end."""
+    points, curve = rows[rows["kind"].eq("patient")], rows[rows["kind"].eq("curve")]
     thin = profile.thin_pt
     ax.axhline(0, color=FAINT, linewidth=thin, zorder=0)
     ax.set_xscale("log")
@@ -107,19 +136,33 @@ def draw(points: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     reach = max(2, np.ceil(points[["gain_low", "gain_high"]].abs().max().max()))
     ax.set_ylim(-reach - 0.4, reach + 0.4)
     steps = np.arange(-reach, reach + 1)
-    names = [f"{step:+.0f}".replace("-", "\u2212") if step else "0" for step in steps]
-    ax.set_yticks(steps, names)
-    _mib1_axis(ax)
+    ax.set_yticks(steps, [signed(step) for step in steps])
+    mib1_axis(ax)
+    if len(curve):
+        _draw_curve(curve, ax, profile)
     say_n(ax, f"n = {len(points)}")
     return ax
 
 
-def _mib1_axis(ax: Axes) -> None:
-    low, high = ax.get_xlim()
-    ticks = [tick for tick in _TICKS if low <= tick <= high]
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([f"{tick:g}" for tick in ticks])
+def _draw_curve(curve: pd.DataFrame, ax: Axes, profile: Profile) -> None:
+    """Draw the curve behind the points, and say below the axes what it is."""
+    unstable = curve["status"].iloc[0] == "unstable"
+    line = {"color": _CURVE, "linewidth": 1.5 * profile.line_pt}
+    dashes = (0, (4, 1.5)) if unstable else "solid"
+    ax.plot(curve["mib1"], curve["gain"], **line, linestyle=dashes, zorder=0.6)
+    ends = ax.get_ylim()
+    ax.fill_between(
+        curve["mib1"], curve["band_low"], curve["band_high"], color=_CURVE, alpha=0.15,
+        linewidth=0, zorder=0.5,
+    )  # fmt: skip
+    ax.set_ylim(ends)
+    said = "expected by the primary model" + (" (unstable)" if unstable else "")
+    handles = [
+        Line2D([], [], **line, linestyle=dashes, label=said),
+        Patch(color=_CURVE, alpha=0.15, linewidth=0, label="95% band of the whole curve"),
+    ]
+    columns = 2 if canvas_width_mm(ax.figure) >= profile.mm(100) else 1
+    ax.figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 panel = one_axes(draw)

@@ -21,6 +21,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from captem import origin
 from captem.figure_rows import as_written, reason_not_drawn
@@ -153,6 +154,29 @@ def one_axes(
 def canvas_height_mm(canvas: Figure | SubFigure) -> float:
     """Return how tall a canvas is in print, a whole figure or a field of a composite."""
     return float(canvas.bbox.height / canvas.dpi) * 25.4
+
+
+def canvas_width_mm(canvas: Figure | SubFigure) -> float:
+    """Return how wide a canvas is in print."""
+    return float(canvas.bbox.width / canvas.dpi) * 25.4
+
+
+def signed(steps: float) -> str:
+    """Return a number of steps with its sign, as an axis has it; a true minus.
+
+    >>> [signed(step) for step in (-1, 0, 2)]
+    ['\u22121', '0', '+2']
+    """
+    return f"{steps:+.0f}".replace("-", "\u2212") if steps else "0"
+
+
+def mib1_axis(ax: Axes) -> None:
+    """Give an axis of the MIB1 index (%), on a logarithmic scale, its round numbers."""
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels([f"{tick:g}" for tick in ticks])
 
 
 def nothing_to_draw(ax: Axes, sentence: str) -> Axes:
