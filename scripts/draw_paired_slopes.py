@@ -1,4 +1,4 @@
-"""Draw each patient's score before and after."""
+"""Draw the score of each patient and each lesion before and after."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ with logged(snakemake.log[0]):
     from captem.figures import export, paired_slopes
     from captem.files import read_frame
 
-    rows = paired_slopes.data(read_frame(snakemake.input.transitions), snakemake.params.threshold)
+    patients = read_frame(snakemake.input.transitions)
+    lesions = read_frame(snakemake.input.lesions)
+    rows = paired_slopes.data(patients, lesions, snakemake.params.threshold)
     sources = read_frame(snakemake.input.sources)
     export.write(paired_slopes, rows, snakemake.output, snakemake.params.profile, sources)

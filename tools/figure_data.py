@@ -7,16 +7,35 @@ What the scripts `draw_<figure>.py` read from files, for tests and for `one_proc
 
 from __future__ import annotations
 
-from captem.figures import forest, gain_by_mib1, paired_slopes, transition_matrix
+from captem.figures import (
+    alluvial,
+    forest,
+    gain_by_mib1,
+    paired_slopes,
+    transition_matrix,
+    waterfall,
+)
 
 FIGURES = {
     "transition_matrix": (
         transition_matrix,
         lambda study: transition_matrix.data(study.matrix),
     ),
+    "alluvial": (
+        alluvial,
+        lambda study: alluvial.data(study.changes),
+    ),
     "paired_slopes": (
         paired_slopes,
-        lambda study: paired_slopes.data(study.changes, study.settings["criterion"]["threshold"]),
+        lambda study: paired_slopes.data(
+            study.changes, study.lesion_changes, study.settings["criterion"]["threshold"]
+        ),
+    ),
+    "waterfall": (
+        waterfall,
+        lambda study: waterfall.data(
+            study.changes, study.lesion_changes, study.settings["sensitivity"]["repeatability"]
+        ),
     ),
     "gain_by_mib1": (
         gain_by_mib1,

@@ -117,7 +117,9 @@ MARKED = {
 LOCK = workflow.source_path("../../requirements.lock")
 FIGURES = {
     "transition_matrix": "From which score to which?",
+    "alluvial": "How do the scores flow from baseline to follow-up?",
     "paired_slopes": "What happened in each patient?",
+    "waterfall": "How much did SUVmax change?",
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "forest": "What do the models say?",
 }

@@ -28,9 +28,29 @@ rule draw_transition_matrix:
         "../../scripts/draw_transition_matrix.py"
 
 
+rule draw_alluvial:
+    input:
+        transitions=f"{RESULTS}/transitions/transitions.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_alluvial.py"),
+    output:
+        **figure_files("alluvial", "1 Transitions"),
+    log:
+        f"{RESULTS}/logs/draw_alluvial.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing how the scores flow."
+    script:
+        "../../scripts/draw_alluvial.py"
+
+
 rule draw_paired_slopes:
     input:
         transitions=f"{RESULTS}/transitions/transitions.csv",
+        lesions=f"{RESULTS}/transitions/lesions.csv",
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_paired_slopes.py"),
     output:
@@ -43,9 +63,30 @@ rule draw_paired_slopes:
         profile=PROFILE,
         threshold=SETTINGS["criterion"]["threshold"],
     message:
-        "Drawing each patient's score before and after."
+        "Drawing the score of each patient and lesion before and after."
     script:
         "../../scripts/draw_paired_slopes.py"
+
+
+rule draw_waterfall:
+    input:
+        transitions=f"{RESULTS}/transitions/transitions.csv",
+        lesions=f"{RESULTS}/transitions/lesions.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_waterfall.py"),
+    output:
+        **figure_files("waterfall", "1 Transitions"),
+    log:
+        f"{RESULTS}/logs/draw_waterfall.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+        limits=SETTINGS["sensitivity"]["repeatability"],
+    message:
+        "Drawing the change of SUVmax."
+    script:
+        "../../scripts/draw_waterfall.py"
 
 
 rule draw_gain_by_mib1:

@@ -1,0 +1,18 @@
+"""Draw how much SUVmax changed, sorted."""
+
+from typing import TYPE_CHECKING
+
+from captem.running import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    from captem.figures import export, waterfall
+    from captem.files import read_frame
+
+    patients = read_frame(snakemake.input.transitions)
+    lesions = read_frame(snakemake.input.lesions)
+    rows = waterfall.data(patients, lesions, snakemake.params.limits)
+    sources = read_frame(snakemake.input.sources)
+    export.write(waterfall, rows, snakemake.output, snakemake.params.profile, sources)
