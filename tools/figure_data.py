@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from captem.figures import (
     alluvial,
+    diagnostics,
     forest,
     gain_by_mib1,
     paired_slopes,
@@ -46,5 +47,11 @@ FIGURES = {
     "forest": (
         forest,
         lambda study: forest.data(study.statistics),
+    ),
+    "diagnostics": (
+        diagnostics,
+        lambda study: diagnostics.data(
+            study.models["model.krenning"]["all"], study.patients, study.statistics
+        ),
     ),
 }

@@ -122,6 +122,7 @@ FIGURES = {
     "waterfall": "How much did SUVmax change?",
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "forest": "What do the models say?",
+    "diagnostics": "Do the models fit, and who decides them?",
 }
 MODELS = (
     "model.krenning",

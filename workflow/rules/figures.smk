@@ -129,6 +129,27 @@ rule draw_forest:
         "../../scripts/draw_forest.py"
 
 
+rule draw_diagnostics:
+    input:
+        model=f"{RESULTS}/models/model.krenning.json",
+        patients=f"{RESULTS}/cohort/patients.csv",
+        statistics=f"{RESULTS}/statistics.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_diagnostics.py"),
+    output:
+        **figure_files("diagnostics", "3 Models"),
+    log:
+        f"{RESULTS}/logs/draw_diagnostics.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing how the primary model fits, and what is not known."
+    script:
+        "../../scripts/draw_diagnostics.py"
+
+
 # Asked for where the config puts figures together (figures: panels).
 rule draw_panels:
     input:
