@@ -3,6 +3,7 @@
 # make study SHEET=my_cohort.xlsx    write the config of your own study, my_cohort.yaml, from its sheet
 # make check STUDY=my_cohort.yaml    only read and check its tables
 # make STUDY=my_cohort.yaml          run it
+# make preflight STUDY=my_cohort.yaml    look over the figures before they are sent
 SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= 2
@@ -16,7 +17,7 @@ READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check template test pictures checks format bench bench-peers calibrate lock clean
+.PHONY: run study check preflight template test pictures checks format bench bench-peers calibrate lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -33,6 +34,11 @@ study: $(READY)
 check: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores $(CORES) check $(if $(STUDY),--configfile "$(STUDY)")
+
+# Opens the files of the figures and says what a journal may send back.
+preflight: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) preflight $(if $(STUDY),--configfile "$(STUDY)")
 
 # Forms for collecting data: for Excel, for REDCap, and as a Table Schema.
 template: $(READY)

@@ -12,15 +12,19 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from captem import contrast, pdf_fonts, svg_text
+import yaml
+from captem import contrast, pdf_fonts, profiles, svg_text
+from captem.config import resolve
 from captem.figures import export, style
 from captem.figures.style import SUVMAX
 from captem.preflight import inspect
 from captem.preflight_rows import COLUMNS, FAIL, NOT_DRAWN, OK, WARNING, Row, as_text, failing, read
+from captem.profiles import Profile
 from figure_studies import NAMES, SHIPPED_PROFILES, figure, profile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from studies import ROOT, schema, shipped
 
 pytestmark = pytest.mark.xdist_group("figures")
 LOOK = profile()
@@ -558,7 +562,27 @@ def test_preflight_judges_and_keeps_its_list(example):
             made_.unlink(missing_ok=True)
 
 
-def test_profiles_that_ship_have_what_is_checked():
-    assert set(SHIPPED_PROFILES["generic"]) >= {
-        "narrow_mm", "wide_mm", "tallest_mm", "small_pt", "dpi", "preview_dpi",
-    }  # fmt: skip
+# ---- what config/README.md says
+
+
+def test_the_profile_of_the_manual_can_be_used():
+    """Its block is taken as it stands there, and the figures have the sizes that it gives."""
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"((?:^ {4}.*\n)+)", manual.partition("\n## Figures\n")[2], re.MULTILINE)[
+        :1
+    ]
+    settings = resolve(shipped("config").settings | yaml.safe_load(block), schema())
+    look = Profile.of(profiles.resolve(settings["figures"], SHIPPED_PROFILES))
+    assert (look.name, look.small_pt, look.dpi) == ("my_journal", 6.5, 600)
+    assert set(settings["figures"]["profiles"]["my_journal"]) <= set(SHIPPED_PROFILES["generic"])
+    profiles.check_panels(settings["figures"]["panels"], look)
+
+
+def test_the_manual_names_every_check_of_the_table():
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    table = manual.partition("| check | of |")[2].partition("\n\n")[0]
+    named = {
+        name for cell in re.findall(r"^\| ([^|]+) \|", table, re.M) for name in cell.split(", ")
+    }
+    headings = as_text([row()]).splitlines()[0].split("  ")
+    assert named - {"---"} == {each.strip() for each in headings if each.strip()} - {"figure"}
