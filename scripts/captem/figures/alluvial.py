@@ -34,7 +34,7 @@ _GAP, _LEAST = 0.035, 0.062
 _BLOCK, _ENDING = 0.035, 0.11
 # How much of its colour a ribbon has: the three differ in greyscale.
 _STRENGTH = {"up": 0.8, "same": 0.35, "down": 0.75, "undetermined": 0.45}
-_HATCH = {"undetermined": "//////"}
+_HATCH, _ENDING_HATCH = {"undetermined": "//////"}, "||||||"
 _NO_SCORE = {"krenning_pre": "no baseline score", "krenning_post": "no follow-up score"}
 
 
@@ -187,7 +187,7 @@ def _draw_ribbon(ax: Axes, row: dict, profile: Profile) -> None:
         ax.add_patch(
             Rectangle(
                 (start, bottom), _ENDING, row["height"], facecolor="white", edgecolor=FAINT,
-                hatch="......", linewidth=0.5 * profile.thin_pt, zorder=3, gid="ending",
+                hatch=_ENDING_HATCH, linewidth=0.5 * profile.thin_pt, zorder=3, gid="ending",
             )
         )  # fmt: skip
         return
@@ -265,7 +265,7 @@ def _handles(ribbons: pd.DataFrame, profile: Profile) -> list[Patch]:
     for scan, words in _NO_SCORE.items():
         if n := ribbons.loc[ribbons[scan].isna(), "patients"].sum():
             handles.append(
-                Patch(facecolor="white", edgecolor=FAINT, hatch="......", linewidth=thin,
+                Patch(facecolor="white", edgecolor=FAINT, hatch=_ENDING_HATCH, linewidth=thin,
                       label=f"{words} ({_count(n)})")
             )  # fmt: skip
     if ribbons["from_interval_scores"].sum():
