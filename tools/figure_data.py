@@ -13,6 +13,7 @@ from captem.figures import (
     forest,
     gain_by_mib1,
     paired_slopes,
+    predicted,
     transition_matrix,
     waterfall,
 )
@@ -41,8 +42,12 @@ FIGURES = {
     "gain_by_mib1": (
         gain_by_mib1,
         lambda study: gain_by_mib1.data(
-            study.changes, study.patients, study.settings["mib1_floor"]
+            study.changes, study.patients, study.predictions, study.settings["mib1_floor"]
         ),
+    ),
+    "predicted": (
+        predicted,
+        lambda study: predicted.data(study.predictions),
     ),
     "forest": (
         forest,

@@ -43,6 +43,7 @@ from captem.wording import (
     BESIDE,
     MODEL_WORDS,
     OCCASION_WORDS,
+    PREDICTED_WORDS,
     PREDICTOR_WORDS,
     TERM_WORDS,
     reason_words,
@@ -611,6 +612,8 @@ def _again(row: Mapping[str, Any]) -> bool:
     """Whether a row answers what another row asks first."""
     if row["analysis"] in ALTERNATIVE_WORDS or row["analysis"] == "sensitivity.source":
         return True
+    if row["analysis"] in PREDICTED_WORDS:
+        return True
     method = str(row["row_id"]).rpartition("/")[2]
     return row["analysis"].startswith("model.") and method in BESIDE
 
@@ -649,7 +652,7 @@ def methods(statistics: pd.DataFrame) -> list[tuple[str, str]]:
         if not names:
             continue
         key = (row["analysis"], row["term"])
-        named = MODEL_WORDS | NOISE_WORDS | _ASSOCIATION_WORDS
+        named = MODEL_WORDS | PREDICTED_WORDS | NOISE_WORDS | _ASSOCIATION_WORDS
         words = named.get(row["analysis"]) or (
             "Direction of change" if row["analysis"] == "transition.proportion"
             else CHANGE_WORDS.get(key, analysis_words(row["analysis"]))

@@ -31,6 +31,10 @@ MODEL_WORDS = {
     "model.lesion_suvmax": "SUVmax of lesions at follow-up",
     "model.lesion_suvmax_cycles": "SUVmax of lesions, with cycles: association only",
 }
+PREDICTED_WORDS = {
+    "predicted.krenning": "Predicted scores and gain, over the MIB1 index",
+    "predicted.cycles": "Predicted scores and gain, over CAPTEM cycles: association only",
+}
 # The terms that the models are about; the others are held fixed.
 ASKED_TERMS = ("log2_mib1", "captem_cycles")
 METHOD_WORDS = {

@@ -121,6 +121,7 @@ FIGURES = {
     "paired_slopes": "What happened in each patient?",
     "waterfall": "How much did SUVmax change?",
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
+    "predicted": "Which follow-up score is to be expected?",
     "forest": "What do the models say?",
     "diagnostics": "Do the models fit, and who decides them?",
 }

@@ -93,6 +93,7 @@ rule draw_gain_by_mib1:
     input:
         transitions=f"{RESULTS}/transitions/transitions.csv",
         patients=f"{RESULTS}/cohort/patients.csv",
+        curves=f"{RESULTS}/predictions/curves.csv",
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_gain_by_mib1.py"),
     output:
@@ -108,6 +109,25 @@ rule draw_gain_by_mib1:
         "Drawing uptake gain against MIB1."
     script:
         "../../scripts/draw_gain_by_mib1.py"
+
+
+rule draw_predicted:
+    input:
+        curves=f"{RESULTS}/predictions/curves.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_predicted.py"),
+    output:
+        **figure_files("predicted", "3 Models"),
+    log:
+        f"{RESULTS}/logs/draw_predicted.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing the predicted scores."
+    script:
+        "../../scripts/draw_predicted.py"
 
 
 rule draw_forest:

@@ -39,8 +39,8 @@ _NUMBERS = ("value", "estimate", "band_low", "band_high", "n_patients")
 def data(curves: pd.DataFrame) -> pd.DataFrame:
     """Return what is drawn, from `predictions/curves.csv`.
 
-    One row a value, score (`heading`) and model with its probability and band; rows `observed` with how many
-    patients have a value; one row with the reason where a model was refused.
+    One row a value, score (`heading`) and model with its probability and band; rows `observed` with
+    how many patients have a value; one row with the reason where a model was refused.
     """
     columns = ["over", "quantity", "value", "heading", "estimate", "band_low", "band_high"]
     refused = curves["status"].eq("not_estimable")
