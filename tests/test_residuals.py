@@ -147,6 +147,7 @@ def test_means_are_of_groups_along_mib1():
         (np.repeat([1.0, 2.0, 3.0], [30, 21, 9]), []),
         (np.repeat([1.0, 2.0, 3.0], [30, 20, 10]), [30, 20, 10]),
         (np.repeat(np.arange(6), 10), [10, 10, 20, 10, 10]),
+        (np.repeat(np.arange(4), [9, 15, 15, 15]), [24, 15, 15]),
     ],
 )
 def test_means_are_of_whole_groups_of_ten_or_more(mib1, sizes):
