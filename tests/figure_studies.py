@@ -14,6 +14,7 @@ from captem.figures import style
 from captem.profiles import Profile
 from captem.synthetic import generate, render
 from figure_data import FIGURES
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
@@ -75,9 +76,9 @@ def text_boxes(drawn: Figure) -> list[tuple[str, np.ndarray]]:
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     renderer = canvas.get_renderer()
-    found = []
+    found, hidden = [], _hidden(drawn)
     for text in drawn.findobj(Text):
-        if not text.get_text().strip() or not text.get_visible() or _hidden(text):
+        if not text.get_text().strip() or not text.get_visible() or id(text) in hidden:
             continue
         if isinstance(text, Annotation):
             text.update_positions(renderer)
@@ -87,21 +88,22 @@ def text_boxes(drawn: Figure) -> list[tuple[str, np.ndarray]]:
     return found
 
 
-def _hidden(text: Text) -> bool:
-    axes = text.axes
-    if axes is None:
-        return False
-    if not axes.get_visible():
-        return True
-    # Labels of ticks outside the limits are made and not drawn; a hidden axis hides all of its own.
-    for axis, low_high in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        ticks = axis.get_major_ticks() + axis.get_minor_ticks()
-        for tick in ticks:
-            if text in (tick.label1, tick.label2):
-                low, high = sorted(low_high)
-                slack = 1e-9 * max(abs(low), abs(high), 1)
-                return not low - slack <= tick.get_loc() <= high + slack or not axes.axison
-    return False
+def _hidden(drawn: Figure) -> set[int]:
+    """Return which texts are made and not drawn: those of ticks out of sight, of hidden axes."""
+    found: set[int] = set()
+    for axes in drawn.findobj(Axes):
+        if not axes.get_visible():
+            found |= {id(text) for text in axes.findobj(Text)}
+        for axis in (axes.xaxis, axes.yaxis):
+            seen = axis._update_ticks() if axes.axison and axis.get_visible() else []
+            shown = {id(label) for tick in seen for label in (tick.label1, tick.label2)}
+            made = {
+                id(label)
+                for tick in axis.majorTicks + axis.minorTicks
+                for label in (tick.label1, tick.label2)
+            }
+            found |= made - shown
+    return found
 
 
 def faults(drawn: Figure) -> list[str]:
