@@ -32,11 +32,12 @@ TABLES = (
 )  # fmt: skip
 # What report.html lists, in reading order: Snakemake sorts by label, and a number leads each.
 CONTENTS = {
-    "1 Transitions": ("transition_matrix", "paired_slopes"),
-    "2 Uptake gain": ("gain_by_mib1",),
-    "3 Models": ("forest",),
-    "4 Tables": TABLES,
-    "5 Summary": ("summary",),
+    "1 Participants": ("flow", "timeline"),
+    "2 Transitions": ("transition_matrix", "alluvial", "paired_slopes", "waterfall"),
+    "3 Uptake gain": ("gain_by_mib1", "regression_to_mean"),
+    "4 Models": ("predicted", "forest", "sensitivity", "diagnostics"),
+    "6 Tables": TABLES,
+    "7 Summary": ("summary",),
 }
 OPTIONS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -157,7 +158,7 @@ class Report(Page):
 
     def rows(self) -> dict[str, WebElement]:
         rows = self.all("#app nav tbody tr")
-        return {re.sub(r"^\d ", "", row.text.strip()).replace(" ", "_"): row for row in rows}
+        return {re.sub(r"^\d+ ", "", row.text.strip()).replace(" ", "_"): row for row in rows}
 
     def press(self, name: str, icon: str) -> None:
         self.rows()[name].find_element(By.CSS_SELECTOR, f"a[iconname={icon}]").click()
@@ -296,7 +297,7 @@ def test_report_lists_everything_in_reading_order(report):
 
 
 def test_report_opens_every_figure_with_its_caption(report, example):
-    for category, names in list(CONTENTS.items())[:3]:
+    for category, names in list(CONTENTS.items())[:4]:
         for name in names:
             report.enter(category)
             report.view(name)
@@ -312,7 +313,7 @@ def test_report_opens_every_figure_with_its_caption(report, example):
 
 
 def test_report_shows_captions_with_live_numbers(report):
-    report.enter("1 Transitions")
+    report.enter("2 Transitions")
     sentence = (
         "Krenning score at baseline (rows) and at follow-up (columns) of the 54 patients scored at "
         "both scans."
@@ -326,14 +327,14 @@ def test_report_opens_every_table_and_the_summary(driver, example):
         page.open(example.results() / "tables" / f"{name}.html")
         files[name] = page.cells(page.all("table")[0])
     report, shown = Report(driver).open(example.results() / "report.html"), {}
-    report.enter("4 Tables")
+    report.enter("6 Tables")
     for name in TABLES:
         report.view(name)
         with report.inside(name):
             shown[name] = report.cells(report.all("table")[0])
     assert shown == files
     report.go_home()
-    report.enter("5 Summary")
+    report.enter("7 Summary")
     report.view("summary")
     with report.inside("summary"):
         assert len(report.all("figure img")) == len(FIGURES)
@@ -353,7 +354,7 @@ def test_report_draws_its_own_views_without_errors_and_without_the_network(repor
 def test_report_can_be_read_on_a_phone(driver, example):
     report = Report(driver).open(example.results() / "report.html", PHONE)
     report.assert_fits_phone()
-    report.enter("2 Uptake gain")
+    report.enter("3 Uptake gain")
     report.view("gain_by_mib1")
     report.all("#app nav h1 a")[0].click()  # put the menu away
     report.until(

@@ -32,9 +32,12 @@ DELIVERABLES = (
     *(f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "docx", "html")),
 )  # fmt: skip
 # What runs when something upstream of all figures and tables changed.
-AFTER_STATISTICS = {
-    "collect_statistics", "draw_forest", "write_captions", "make_tables", "render_summary",
+AFTER_FIGURES = {"write_captions", "render_summary"}
+AFTER_STATISTICS = AFTER_FIGURES | {
+    "collect_statistics", "make_tables", "draw_forest", "draw_sensitivity",
+    "draw_regression_to_mean", "draw_diagnostics",
 }  # fmt: skip
+AFTER_MODELS = AFTER_STATISTICS | {"predict_scores", "draw_predicted", "draw_gain_by_mib1"}
 
 
 def planned(clone: Clone, *words: str) -> set[str]:
@@ -90,18 +93,18 @@ def test_second_run_does_nothing(example):
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("figures/forest.py", {"draw_forest", "render_summary"}),
-        ("figures/gain_by_mib1.py", {"draw_gain_by_mib1", "render_summary"}),
-        ("captions.py", {"write_captions", "render_summary"}),
+        *((f"figures/{name}.py", {f"draw_{name}"} | AFTER_FIGURES) for name in FIGURES),
+        ("figures/style.py", {f"draw_{name}" for name in FIGURES} | AFTER_FIGURES),
+        ("captions.py", AFTER_FIGURES),
         ("table_formats.py", {"make_tables", "render_summary"}),
         ("summary.py", {"render_summary"}),
-        ("ordinal.py", {"fit_models", "assess_sensitivity"} | AFTER_STATISTICS),
+        ("ordinal.py", {"fit_models", "assess_sensitivity"} | AFTER_MODELS),
         ("alternatives.py", {"assess_sensitivity"} | AFTER_STATISTICS),
-        ("mixed_ordinal.py", {"fit_models"} | AFTER_STATISTICS),
+        ("mixed_ordinal.py", {"fit_models"} | AFTER_MODELS),
         (
             "transitions.py",
             {"compute_transitions", "fit_models", "assess_sensitivity", "draw_transition_matrix",
-             "draw_paired_slopes", "draw_gain_by_mib1"} | AFTER_STATISTICS,
+             "draw_alluvial", "draw_paired_slopes", "draw_waterfall"} | AFTER_MODELS,
         ),
     ],
 )  # fmt: skip
@@ -152,6 +155,43 @@ def test_a_setting_reruns_what_it_changes(example):
     assert rules >= {"fit_models", "draw_gain_by_mib1"}
     assert "ingest_cohort" not in rules
     assert "compute_transitions" not in rules
+
+
+def test_another_profile_redraws_the_figures_only(example):
+    profiled = planned(example, "--config", "figures={profile: slides}")
+    assert profiled - {"record_provenance"} == {f"draw_{name}" for name in FIGURES} | AFTER_FIGURES
+
+
+def test_putting_figures_together_draws_no_figure_again(example):
+    chosen = "figures={panels: [[transition_matrix, paired_slopes], [forest]]}"
+    rules = planned(example, "--config", chosen)
+    assert rules >= {"draw_panels", "write_panels_caption"}
+    assert not rules & {f"draw_{name}" for name in FIGURES}
+    done = example.snakemake("figures", "--config", chosen)
+    assert done.returncode == 0, done.stdout
+    made = {path.name for path in (example.results() / "figures").glob("panels.*")}
+    assert made == {f"panels.{kind}" for kind in ("pdf", "svg", "png", "tiff", "csv", "txt")}
+    listed = (example.results() / "figures/panels.csv").read_text(encoding="utf-8")
+    assert "A,transition_matrix,transition_matrix.csv" in listed
+    for path in (example.results() / "figures").glob("panels.*"):
+        path.unlink()
+    (example.results() / "logs/draw_panels.log").unlink()
+    (example.results() / "logs/write_panels_caption.log").unlink()
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ("{profile: slide}", "did you mean 'slides'?"),
+        ("{panels: [[forest, forest]]}", "forest stands twice"),
+        ("{panels: [[flow, forest, alluvial]]}", "begin another row"),
+    ],
+)
+def test_figures_that_cannot_be_are_explained_before_anything_runs(clone, figures, words):
+    done = clone.snakemake("--config", f"figures={figures}")
+    assert done.returncode
+    assert words in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_both_entry_points_plan_the_same(clone):

@@ -25,7 +25,7 @@ rule render_summary:
         code=needs("render_summary.py"),
     output:
         report(
-            f"{RESULTS}/summary.html", category="5 Summary", labels={"page": "summary"}
+            f"{RESULTS}/summary.html", category="7 Summary", labels={"page": "summary"}
         ),
     log:
         f"{RESULTS}/logs/render_summary.log",
