@@ -7,6 +7,7 @@ import os
 import random
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,9 +49,9 @@ def drawn(*, wide=85.0, tall=60.0, texts=(), patches=(), **settings) -> mpl.figu
     return fig
 
 
-def saved(folder: Path, fig: mpl.figure.Figure, name: str = "made") -> Path:
+def saved(folder: Path, fig: mpl.figure.Figure, name: str = "made", look=LOOK) -> Path:
     """Write a figure in every format, with data and words, and return the folder."""
-    export.save(fig, {kind: folder / f"{name}.{kind}" for kind in export.FORMATS}, LOOK)
+    export.save(fig, {kind: folder / f"{name}.{kind}" for kind in export.FORMATS}, look)
     (folder / f"{name}.csv").write_text("patient_id,gain\nA,1\n", encoding="utf-8")
     (folder / f"{name}.txt").write_text(WORDS, encoding="utf-8")
     mpl.rcParams.update(style.rc(LOOK))
@@ -149,6 +150,13 @@ def test_size(tmp_path, wide, tall):
 
 def test_both_widths_of_a_profile_are_right(tmp_path):
     assert faults(saved(tmp_path, drawn(wide=178, tall=230))) == set()
+
+
+def test_a_coarse_preview_may_end_a_pixel_early(tmp_path):
+    coarse = replace(LOOK, preview_dpi=50)
+    saved(tmp_path, drawn(wide=85), look=coarse)
+    found = inspect(["made"], tmp_path, coarse)
+    assert not [row for row in found if row.check == "size" and row.status != OK]
 
 
 def test_resolution(good):

@@ -25,7 +25,7 @@ from captem.preflight_rows import FAIL, NOT_DRAWN, OK, WARNING, Row
 from captem.profiles import Profile
 
 FORMATS = ("pdf", "svg", "png", "tiff", "csv", "txt")
-# Journals measure in whole millimetres, pictures end at a whole pixel.
+# Journals measure in whole millimetres; a picture may end a pixel early besides.
 _SLACK_MM = 0.5
 _SLACK_PT = 0.01
 # The lowest contrast of text that WCAG 2.2 (success criterion 1.4.3, level AA) allows.
@@ -108,14 +108,14 @@ class _Figure:
         self._say(kind, "file", reason or "can be read", "can be read", not reason, mend)
         return found
 
-    def _size(self, kind: str, width: float, height: float) -> None:
-        look = self._profile
+    def _size(self, kind: str, width: float, height: float, pixel: float = 0.0) -> None:
+        look, slack = self._profile, _SLACK_MM + pixel
         if not width:
             # Without a resolution a picture has no size; the row of the resolution says so.
             return
         widths = list(dict.fromkeys((look.narrow_mm, look.wide_mm)))
-        fits = any(abs(width - each) <= _SLACK_MM for each in widths)
-        low_enough = height <= look.tallest_mm + _SLACK_MM
+        fits = any(abs(width - each) <= slack for each in widths)
+        low_enough = height <= look.tallest_mm + slack
         allowed = (
             f"{' or '.join(f'{each:g}' for each in widths)} mm wide, at most "
             f"{look.tallest_mm:g} mm tall"
@@ -292,12 +292,12 @@ def _picture(path: Path) -> Image.Image:
     return image
 
 
-def _print_mm(picture: Image.Image) -> tuple[float, float]:
-    """Return width and height in print; 0 where the file does not say its resolution."""
+def _print_mm(picture: Image.Image) -> tuple[float, float, float]:
+    """Return width, height and a pixel in print; 0 where the file does not say its resolution."""
     dpi = [float(each) for each in picture.info.get("dpi", ())][:2]
     if len(dpi) < 2 or min(dpi) <= 0:
-        return 0.0, 0.0
-    return picture.width / dpi[0] * 25.4, picture.height / dpi[1] * 25.4
+        return 0.0, 0.0, 0.0
+    return picture.width / dpi[0] * 25.4, picture.height / dpi[1] * 25.4, 25.4 / min(dpi)
 
 
 def _behind(text: svg_text.SvgText, picture: np.ndarray) -> np.ndarray:
