@@ -54,6 +54,10 @@ class Study:
         return self.cohort.flow
 
     @property
+    def eligibility(self) -> pd.DataFrame:
+        return self.cohort.eligibility
+
+    @property
     def sources(self) -> pd.DataFrame:
         return self.cohort.sources
 
