@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from captem.files import write_bytes, write_frame
 from captem.profiles import Profile
 
 FORMATS = ("pdf", "svg", "png", "tiff")
+_ONE_FONT = re.compile(rb"font-family: '([^',;\"]+)'(?=[;\"])")
 
 
 def write(
@@ -75,4 +77,16 @@ def _rendered(figure: Figure, name: str, profile: Profile) -> bytes:
         "png": {"dpi": profile.preview_dpi, "metadata": {"Software": None}},
     }
     figure.savefig(buffer, format=name, **options[name])
-    return buffer.getvalue()
+    return _with_other_fonts(buffer.getvalue(), profile) if name == "svg" else buffer.getvalue()
+
+
+def _with_other_fonts(svg: bytes, profile: Profile) -> bytes:
+    """Name fonts to take where one is missing; matplotlib leaves them out where a sign is raised."""
+
+    def stack(match: re.Match[bytes]) -> bytes:
+        named = match[1].decode()
+        names = [named, *(font for font in (*profile.font, "DejaVu Sans") if font != named)]
+        quoted = ", ".join(f"'{font}'" for font in dict.fromkeys(names))
+        return f"font-family: {quoted}, sans-serif".encode()
+
+    return _ONE_FONT.sub(stack, svg)
