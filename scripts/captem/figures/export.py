@@ -81,7 +81,7 @@ def _rendered(figure: Figure, name: str, profile: Profile) -> bytes:
 
 
 def _with_other_fonts(svg: bytes, profile: Profile) -> bytes:
-    """Name fonts to take where one is missing; matplotlib leaves them out where a sign is raised."""
+    """Name fonts to take where one is missing; matplotlib does not where a sign is raised."""
 
     def stack(match: re.Match[bytes]) -> bytes:
         named = match[1].decode()
