@@ -14,6 +14,10 @@ from PIL import Image
 from studies import from_text
 
 MM = 25.4
+# Every size of study where text is tightest, and every profile.
+CASES = [
+    (n, name) for name in PROFILES for n in SIZES if n == 60 or name in ("generic", "single_column")
+]
 # One process holds the studies, which take long to analyse.
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -24,8 +28,7 @@ def test_synthetic_data_are_marked(name):
     assert figure(name, 60, data="recorded").get_suptitle() == ""
 
 
-@pytest.mark.parametrize("profile_name", PROFILES)
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize(("n", "profile_name"), CASES)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_leaves_the_figure_or_covers_another(name, n, profile_name):
     assert faults(figure(name, n, profile_name, "synthetic")) == []
@@ -34,10 +37,10 @@ def test_no_text_leaves_the_figure_or_covers_another(name, n, profile_name):
 @pytest.mark.parametrize("profile_name", PROFILES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_has_the_size_of_its_profile(name, profile_name):
+    width, height = figure(name, 60, profile_name).get_size_inches() * MM
     look = profile(profile_name)
-    for n in SIZES:
-        width, _ = figure(name, n, profile_name).get_size_inches() * MM
-        assert width == pytest.approx(look.width_mm(FIGURES[name][0].WIDE))
+    assert width == pytest.approx(look.width_mm(FIGURES[name][0].WIDE))
+    assert height > 20
 
 
 @pytest.mark.parametrize("name", NAMES)
