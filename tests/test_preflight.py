@@ -378,6 +378,14 @@ def test_a_file_that_was_cut_short(good, kind, share):
     assert wrong(good)[kind, "file"].found.startswith("cannot be read")
 
 
+def test_a_pdf_without_its_end(good):
+    """A reader may mend it; a printer need not."""
+    path = good / "made.pdf"
+    path.write_bytes(path.read_bytes()[:-8])
+    assert faults(good) == {("pdf", "file")}
+    assert "ends early" in wrong(good)["pdf", "file"].found
+
+
 def test_data_without_a_row(good):
     for text in ("", "patient_id,gain\n"):
         (good / "made.csv").write_text(text, encoding="utf-8")
@@ -447,6 +455,24 @@ def test_an_svg_as_other_programs_write_it(tmp_path):
     assert first.place @ [0, 0, 1] == pytest.approx([20 / 170, 40 / 120, 1])
     assert (second.words, second.opacity) == ("second", 0.5)
     assert second.place @ [second.width, 0, 1] == pytest.approx([100 / 170, 18 / 120, 1])
+
+
+def test_small_words_beside_large_ones_are_not_raised(tmp_path):
+    path = tmp_path / "a.svg"
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="85pt" height="60pt" viewBox="0 0 85 60">'
+        '<text font-family="Arial, serif" transform="rotate(-90 30 40)">'
+        '<tspan x="30" y="40" font-size="8px">large</tspan>'
+        '<tspan x="55" y="40" font-size="3px">small</tspan>'
+        '<tspan x="70" y="43" font-size="4px">2</tspan></text></svg>',
+        encoding="utf-8",
+    )
+    large, small, lowered = svg_text.read(path).texts
+    assert [large.raised, small.raised, lowered.raised] == [False, False, True]
+    # Turned about its own start, it runs upwards from there.
+    assert large.place @ [0, 0, 1] == pytest.approx([30 / 85, 40 / 60, 1])
+    assert small.place @ [0, 0, 1] == pytest.approx([30 / 85, 15 / 60, 1])
+    assert small.size_pt == pytest.approx(3)
 
 
 # ---- contrast
