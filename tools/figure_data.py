@@ -14,6 +14,8 @@ from captem.figures import (
     gain_by_mib1,
     paired_slopes,
     predicted,
+    regression_to_mean,
+    sensitivity,
     transition_matrix,
     waterfall,
 )
@@ -52,6 +54,14 @@ FIGURES = {
     "forest": (
         forest,
         lambda study: forest.data(study.statistics),
+    ),
+    "sensitivity": (
+        sensitivity,
+        lambda study: sensitivity.data(study.statistics),
+    ),
+    "regression_to_mean": (
+        regression_to_mean,
+        lambda study: regression_to_mean.data(study.statistics),
     ),
     "diagnostics": (
         diagnostics,

@@ -123,6 +123,8 @@ FIGURES = {
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "predicted": "Which follow-up score is to be expected?",
     "forest": "What do the models say?",
+    "sensitivity": "Does the answer depend on choices?",
+    "regression_to_mean": "How much of the gain is noise and selection?",
     "diagnostics": "Do the models fit, and who decides them?",
 }
 MODELS = (

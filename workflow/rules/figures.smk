@@ -149,6 +149,44 @@ rule draw_forest:
         "../../scripts/draw_forest.py"
 
 
+rule draw_sensitivity:
+    input:
+        statistics=f"{RESULTS}/statistics.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_sensitivity.py"),
+    output:
+        **figure_files("sensitivity", "4 Models"),
+    log:
+        f"{RESULTS}/logs/draw_sensitivity.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing the primary contrast under every alternative."
+    script:
+        "../../scripts/draw_sensitivity.py"
+
+
+rule draw_regression_to_mean:
+    input:
+        statistics=f"{RESULTS}/statistics.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_regression_to_mean.py"),
+    output:
+        **figure_files("regression_to_mean", "3 Uptake gain"),
+    log:
+        f"{RESULTS}/logs/draw_regression_to_mean.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing the gain beside what noise and selection would give."
+    script:
+        "../../scripts/draw_regression_to_mean.py"
+
+
 rule draw_diagnostics:
     input:
         model=f"{RESULTS}/models/model.krenning.json",

@@ -1,158 +1,206 @@
-"""Figure: what the models say of MIB1 and cycles, and what could not be estimated.
+"""Figure: the terms of all models, and what could not be estimated.
 
-The terms that are held fixed, such as the baseline, stand in the table.
+Terms that are asked about stand for every subset; those that are held fixed, such as the baseline,
+are set back and stand for all patients, since they answer no question.
 """
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FixedLocator, NullLocator
-from matplotlib.transforms import blended_transform_factory
 
 from captem import rounding
 from captem.figure_rows import absent
-from captem.figures.style import (
-    DIRECTION_COLOURS,
-    FAINT,
-    INK,
-    PLATE,
-    canvas_height_mm,
-    typeset,
+from captem.figures import rows_of_estimates
+from captem.figures.rows_of_estimates import (
+    NO_ASSOCIATION,
+    Block,
+    Key,
+    Mark,
+    Row,
+    Words,
+    alike,
+    cells,
+    sentence,
 )
+from captem.figures.style import DIRECTION_COLOURS, FAINT, INK
 from captem.profiles import Profile
-from captem.wording import ASKED_TERMS, MODEL_WORDS, SUBSET_WORDS
+from captem.wording import ASKED_TERMS, MODEL_WORDS, SUBSET_WORDS, TERM_LABELS, reason_words
 
 WIDE = True
-_NARROWEST, _WIDEST = 0.02, 50.0
-_MM_A_ROW = 4.6
-_LABELS = {"log2_mib1": "MIB1", "captem_cycles": "cycles"}
-# The axes between the column of terms and that of numbers, in widths of the figure.
-_AXES_LEFT, _AXES_RIGHT = 0.24, 0.69
-# What stands above and below the rows: the mark of synthetic data, the axis with its label.
-_TOP_MM, _BOTTOM_MM = 6, 14
+_COLUMNS = (
+    "row_id", "analysis", "outcome", "subset", "term", "role", "estimand", "unit", "estimate",
+    "conf_low", "conf_high", "conf_level", "interval_method", "p_value", "n_patients", "n_lesions",
+    "status", "reason",
+)  # fmt: skip
+_NUMBERS = (
+    "estimate", "conf_low", "conf_high", "conf_level", "p_value", "n_patients", "n_lesions",
+)  # fmt: skip
+# A ratio of odds and a ratio of SUVmax do not compare, so each has its axis.
+_BLOCKS = {
+    "odds ratio": ("Odds ratio", "Odds ratio (log scale); above 1, higher uptake at follow-up"),
+    "ratio": ("SUVmax ratio", "Ratio of SUVmax (log scale); above 1, higher uptake at follow-up"),
+}
+# Where a figure is narrow, and what the axis says of the units then.
+_SHORT = {
+    "krenning_pre": "Baseline",
+    "log2_suvmax_pre": "Baseline",
+    "log2_mib1": "MIB1",
+    "captem_cycles": "Cycles",
+}
+_UNITS = "per doubling of MIB1, per cycle, per step or doubling of the baseline"
+_MARKERS = ("o", "D", "s", "^")
 
 
 def data(statistics: pd.DataFrame) -> pd.DataFrame:
     """Return what is drawn, one row a term of a model and subset, as `statistics.csv` has it.
 
-    Where several methods report an estimate, the first is drawn: it is the reported one.
+    Where several methods report an estimate, the first is drawn: it is the reported one. A term
+    that is held fixed has a row of the first subset alone, except where it cannot be estimated.
     """
-    asked = statistics["analysis"].isin(list(MODEL_WORDS)) & statistics["term"].isin(ASKED_TERMS)
-    rows = statistics[asked].drop_duplicates(["analysis", "subset", "term"])
-    columns = [
-        "row_id", "analysis", "subset", "term", "role", "estimand", "estimate", "conf_low",
-        "conf_high", "interval_method", "p_value", "n_patients", "status", "reason",
-    ]  # fmt: skip
-    order = {name: i for i, name in enumerate(MODEL_WORDS)}
+    rows = statistics[statistics["analysis"].isin(list(MODEL_WORDS)) & statistics["term"].notna()]
+    rows = rows.drop_duplicates(["analysis", "subset", "term"])
+    first = rows["subset"].eq(rows.groupby("analysis")["subset"].transform("first"))
+    refused = rows["status"].eq("not_estimable")
+    rows = rows[rows["term"].isin(ASKED_TERMS) | first | refused]
     if rows.empty:
         return absent("no model was asked for")
-    rows = rows.assign(_order=rows["analysis"].map(order))
-    return rows.sort_values("_order", kind="stable")[columns].reset_index(drop=True)
+    return rows[list(_COLUMNS)].reset_index(drop=True)
 
 
 def height_mm(rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
-    """Return the height of the rows and of what stands above and below them."""
-    groups = rows["analysis"].nunique()
-    return profile.mm(_TOP_MM + _BOTTOM_MM + _MM_A_ROW * (len(rows) + 1.35 * groups + 1))
+    """Return the height of all rows; it is never squashed, however many they are."""
+    return rows_of_estimates.height_mm(partial(contents, rows), width_mm, profile)
 
 
-def draw(terms: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
-    """Draw the rows of `data`, models as headings; open circles are unstable estimates."""
-    ax.set_xscale("log")
-    several = terms["subset"].nunique() > 1
-    low, high = _limits(terms)
-    y = 0.0
-    places: list[float] = []
-    for analysis, rows in terms.groupby("analysis", sort=False):
-        heading = f"{MODEL_WORDS[str(analysis)]} ({rows['estimand'].iloc[0]})"
-        beside = blended_transform_factory(ax.figure.transSubfigure, ax.transData)
-        ax.text(
-            0.005, y, typeset(heading), transform=beside, fontweight="bold",
-            va="center", bbox=PLATE,
-        )  # fmt: skip
-        y += 1
-        for row in rows.to_dict("records"):
-            _draw_row(ax, row, y, (low, high), several, profile)
-            places.append(y)
-            y += 1
-        y += 0.35
-    ax.axvline(1, color=FAINT, linewidth=profile.thin_pt, zorder=0)
-    ax.set_xlim(low, high)
-    ax.set_ylim(y - 0.5, -0.8)
-    ax.set_yticks([])
-    ticks = [t for t in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= t <= high]
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([f"{tick:g}" for tick in ticks])
-    ax.set_xlabel(
-        "Ratio per doubling of MIB1 or per cycle (log scale);\n"
-        "above 1 goes with higher uptake at follow-up"
-    )
-    ax.spines["left"].set_visible(False)
-    return ax
+def contents(rows: pd.DataFrame, short: bool) -> tuple[list[Block], list[Key]]:
+    """Return the blocks and the legend of the rows of `data`, in short words where asked for."""
+    terms = rows.assign(**{name: rows[name].astype(float) for name in _NUMBERS})
+    subsets = list(dict.fromkeys(terms["subset"]))
+    blocks = []
+    for estimand, (heading, axis_label) in _BLOCKS.items():
+        chosen = terms[terms["estimand"].eq(estimand)]
+        items = tuple(_items(chosen, subsets, short))
+        if items:
+            chosen = chosen[chosen["status"].ne("not_estimable")]
+            said = rows_of_estimates.interval_heading(heading, chosen["conf_level"])
+            n = "n (lesions)" if chosen["n_lesions"].notna().any() and not short else "n"
+            blocks.append(
+                Block(
+                    estimand, items, (said, n, "P"), rows_of_estimates.LOG,
+                    f"{axis_label}; {_UNITS}" if short else axis_label, ((1.0, NO_ASSOCIATION),),
+                )
+            )  # fmt: skip
+    if refused := tuple(_refused(terms)):
+        blocks.append(Block("not estimable", refused))
+    return blocks, _keys(terms[terms["status"].ne("not_estimable")], subsets)
 
 
-def _draw_row(
-    ax: Axes, row: dict, y: float, limits: tuple[float, float], several: bool, profile: Profile
-) -> None:
-    low, high = limits
-    beside = ax.get_yaxis_transform()
-    label = _LABELS[row["term"]]
-    if several:
-        label += f", {SUBSET_WORDS.get(row['subset'], row['subset'])}"
-    ax.text(-0.02, y, label, transform=beside, ha="right", va="center")
-    if row["status"] == "not_estimable":
-        # The first clause says what is wanting; the whole sentence stands in the table and the csv.
-        reason = textwrap.shorten(f"not estimable: {row['reason'].split(';')[0]}", 110)
-        ax.text(
-            0.01, y, reason, transform=beside, va="center", color=FAINT,
-            fontsize=profile.small_pt, bbox=PLATE,
-        )  # fmt: skip
+def _keys(drawn: pd.DataFrame, subsets: list[str]) -> list[Key]:
+    seen = [subset for subset in subsets if drawn["subset"].eq(subset).any()]
+    keys = [
+        Key(SUBSET_WORDS.get(subset, subset), _MARKERS[subsets.index(subset) % len(_MARKERS)])
+        for subset in seen
+    ]
+    keys = keys if len(keys) > 1 else []
+    if drawn["status"].eq("unstable").any():
+        keys.append(Key("open: unstable, read as exploratory", filled=False))
+    return keys
+
+
+def _items(terms: pd.DataFrame, subsets: list[str], short: bool) -> Iterator[Row | Words]:
+    """Return the models of a block, each a heading and its terms; without those all refused."""
+    order = [name for name in MODEL_WORDS if terms["analysis"].eq(name).any()]
+    for analysis in order:
+        model = terms[terms["analysis"].eq(analysis)]
+        drawn = model[model["status"].ne("not_estimable")]
+        if drawn.empty:
+            continue
+        lesions = drawn["n_lesions"].iloc[0]
+        counted = f" ({lesions:g} lesions)" if short and not pd.isna(lesions) else ""
+        yield Words(MODEL_WORDS[analysis] + counted, bold=True)
+        for term in dict.fromkeys(drawn["term"]):
+            of_term = drawn[drawn["term"].eq(term)]
+            label = _SHORT.get(str(term), _named(term)) if short else _label(of_term.iloc[0])
+            for row in of_term.to_dict("records"):
+                marker = _MARKERS[subsets.index(row["subset"]) % len(_MARKERS)]
+                yield _row(row, label, marker, short)
+                label = ""
+        refused = model[model["status"].eq("not_estimable")]
+        for (subset, reason), rows in refused.groupby(["subset", "reason"], sort=False):
+            whose = SUBSET_WORDS.get(subset, subset)
+            # Where a model is refused as a whole, its terms need no names.
+            if drawn["subset"].eq(subset).any():
+                whose += f", {', '.join(_label(row) for _, row in rows.iterrows())}"
+            yield _note(f"{sentence(whose)}: not estimable: {reason}")
+
+
+def _row(row: dict[str, Any], label: str, marker: str, short: bool) -> Row:
+    asked = row["term"] in ASKED_TERMS
+    colour = DIRECTION_COLOURS["up"] if row["term"] == ASKED_TERMS[0] else INK if asked else FAINT
+    n = f"{row['n_patients']:g}"
+    n += "" if short or pd.isna(row["n_lesions"]) else f" ({row['n_lesions']:g})"
+    ends = (row["estimate"], row["conf_low"], row["conf_high"])
+    return Row(
+        label, (cells(*ends), n, rounding.p_cell(row["p_value"])),
+        Mark(*ends, colour, marker, filled=row["status"] == "ok"), INK if asked else FAINT,
+    )  # fmt: skip
+
+
+def _label(row: Any) -> str:
+    unit = "" if pd.isna(row["unit"]) else row["unit"]
+    return TERM_LABELS.get(row["term"], ", ".join(filter(None, (_named(row["term"]), unit))))
+
+
+def _named(term: Any) -> str:
+    """Return the name of a covariate.
+
+    >>> _named("primary_site=pancreas")
+    'primary site: pancreas'
+    """
+    return str(term).replace("_", " ").replace("=", ": ")
+
+
+def _note(words: str) -> Words:
+    return Words(reason_words(words), small=True, colour=FAINT, indent=True)
+
+
+def _refused(terms: pd.DataFrame) -> Iterator[Words]:
+    """Return the models of which nothing could be estimated, by reason."""
+    refused = terms.groupby("analysis")["status"].transform("nunique").eq(1)
+    refused &= terms["status"].eq("not_estimable")
+    if not refused.any():
         return
-    colour = DIRECTION_COLOURS["up"] if row["term"] == ASKED_TERMS[0] else FAINT
-    ends = [max(row["conf_low"], low), min(row["conf_high"], high)]
-    ax.plot(ends, [y, y], color=colour, linewidth=profile.line_pt, zorder=2)
-    for end, limit, marker in ((row["conf_low"], low, "<"), (row["conf_high"], high, ">")):
-        if end < low or end > high:
-            ax.plot(
-                limit,
-                y,
-                marker,
-                color=colour,
-                markersize=0.75 * profile.marker_pt,
-                clip_on=False,
-                zorder=2,
-            )
-    fill = colour if row["status"] == "ok" else "white"
-    if low <= row["estimate"] <= high:
-        ax.plot(row["estimate"], y, "o", color=colour, markerfacecolor=fill, zorder=3)
-    ends_said = rounding.interval(row["conf_low"], row["conf_high"])
-    said = f"{rounding.number(row['estimate'])} ({ends_said}), n = {row['n_patients']:g}"
-    said += "" if row["status"] == "ok" else "  unstable"
-    ax.text(1.02, y, said, transform=beside, va="center", color=INK)
+    several = terms["subset"].nunique() > 1
+    yield Words("Not estimable", bold=True)
+    grouped = terms[refused]
+    for reason, rows in grouped.groupby(grouped["reason"].map(alike), sort=False):
+        yield Words(sentence(reason_words(str(reason))))
+        models = [
+            ", ".join(_models(of["analysis"]))
+            + (f" ({SUBSET_WORDS.get(str(subset), str(subset))})" if several else "")
+            for subset, of in rows.groupby("subset", sort=False)
+        ]
+        whole = set(rows["analysis"]) == set(terms["analysis"])
+        said = "every model" if whole and not several else "; ".join(models)
+        yield _note(said)
 
 
-def _limits(terms: pd.DataFrame) -> tuple[float, float]:
-    values = terms[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float).ravel()
-    values = values[np.isfinite(values) & (values > 0)]
-    if not len(values):
-        return 0.2, 5.0
-    return (
-        float(max(min(values.min() / 1.2, 0.5), _NARROWEST)),
-        float(min(max(values.max() * 1.2, 2.0), _WIDEST)),
-    )
+def _models(analyses: Iterable[str]) -> list[str]:
+    """Return the names of models, a model with and without cycles as one."""
+    names = list(dict.fromkeys(analyses))
+    found = []
+    for name in names:
+        words = MODEL_WORDS[name].partition(":")[0].partition(", with ")[0]
+        if name.endswith("_cycles"):
+            if name.removesuffix("_cycles") not in names:
+                found.append(f"{words}, with cycles")
+        else:
+            found.append(f"{words}, also with cycles" if f"{name}_cycles" in names else words)
+    return found
 
 
-def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> None:
-    """Draw onto a canvas, with a column of terms at the left and one of numbers at the right."""
-    if isinstance(canvas, Figure):
-        canvas.set_layout_engine("none")
-    height = canvas_height_mm(canvas)
-    bottom, top = profile.mm(_BOTTOM_MM) / height, 1 - profile.mm(_TOP_MM) / height
-    place = (_AXES_LEFT, bottom, _AXES_RIGHT - _AXES_LEFT, top - bottom)
-    draw(rows, canvas.add_axes(place), profile)
+panel = rows_of_estimates.panel(contents)
