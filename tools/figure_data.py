@@ -10,17 +10,23 @@ from __future__ import annotations
 from captem.figures import (
     alluvial,
     diagnostics,
+    flow,
     forest,
     gain_by_mib1,
     paired_slopes,
     predicted,
     regression_to_mean,
     sensitivity,
+    timeline,
     transition_matrix,
     waterfall,
 )
 
 FIGURES = {
+    "flow": (
+        flow,
+        lambda study: flow.data(study.flow, study.eligibility, study.sources),
+    ),
     "transition_matrix": (
         transition_matrix,
         lambda study: transition_matrix.data(study.matrix),
@@ -54,6 +60,10 @@ FIGURES = {
     "forest": (
         forest,
         lambda study: forest.data(study.statistics),
+    ),
+    "timeline": (
+        timeline,
+        lambda study: timeline.data(study.patients),
     ),
     "sensitivity": (
         sensitivity,

@@ -128,8 +128,9 @@ class _Figure:
             "own); a page that shrinks it shrinks its text"
         )
         self._say(
-            kind, "size", f"{width:.1f} x {height:.1f} mm", allowed, fits and low_enough, mend
-        )
+            kind, "size", f"{width:.1f} x {height:.1f} mm", allowed, fits and low_enough, mend,
+            WARNING if fits else FAIL,
+        )  # fmt: skip
 
     def _pdf(self, pdf: pdf_fonts.Pdf, svg: svg_text.Svg | None) -> None:
         self._size("pdf", pdf.width_mm, pdf.height_mm)

@@ -116,6 +116,7 @@ MARKED = {
 }
 LOCK = workflow.source_path("../../requirements.lock")
 FIGURES = {
+    "flow": "Who is in which analysis?",
     "transition_matrix": "From which score to which?",
     "alluvial": "How do the scores flow from baseline to follow-up?",
     "paired_slopes": "What happened in each patient?",
@@ -123,6 +124,7 @@ FIGURES = {
     "gain_by_mib1": "Does the gain go with MIB1 or with cycles?",
     "predicted": "Which follow-up score is to be expected?",
     "forest": "What do the models say?",
+    "timeline": "When was each patient treated and scanned?",
     "sensitivity": "Does the answer depend on choices?",
     "regression_to_mean": "How much of the gain is noise and selection?",
     "diagnostics": "Do the models fit, and who decides them?",
@@ -267,7 +269,7 @@ def table_files():
         files[f"{name}_html"] = report(
             f"{stem}.html",
             caption="../report/tables.rst",
-            category="4 Tables",
+            category="6 Tables",
             labels={"table": f"{number} {name.replace('_', ' ')}"},
         )
     return files

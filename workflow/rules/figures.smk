@@ -9,13 +9,33 @@ OUTPUTS:
 """
 
 
+rule draw_flow:
+    input:
+        flow=f"{RESULTS}/cohort/flow.csv",
+        eligibility=f"{RESULTS}/cohort/eligibility.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_flow.py"),
+    output:
+        **figure_files("flow", "1 Participants"),
+    log:
+        f"{RESULTS}/logs/draw_flow.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing who is in which analysis."
+    script:
+        "../../scripts/draw_flow.py"
+
+
 rule draw_transition_matrix:
     input:
         matrix=f"{RESULTS}/transitions/matrix.csv",
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_transition_matrix.py"),
     output:
-        **figure_files("transition_matrix", "1 Transitions"),
+        **figure_files("transition_matrix", "2 Transitions"),
     log:
         f"{RESULTS}/logs/draw_transition_matrix.log",
     conda:
@@ -34,7 +54,7 @@ rule draw_alluvial:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_alluvial.py"),
     output:
-        **figure_files("alluvial", "1 Transitions"),
+        **figure_files("alluvial", "2 Transitions"),
     log:
         f"{RESULTS}/logs/draw_alluvial.log",
     conda:
@@ -54,7 +74,7 @@ rule draw_paired_slopes:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_paired_slopes.py"),
     output:
-        **figure_files("paired_slopes", "1 Transitions"),
+        **figure_files("paired_slopes", "2 Transitions"),
     log:
         f"{RESULTS}/logs/draw_paired_slopes.log",
     conda:
@@ -75,7 +95,7 @@ rule draw_waterfall:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_waterfall.py"),
     output:
-        **figure_files("waterfall", "1 Transitions"),
+        **figure_files("waterfall", "2 Transitions"),
     log:
         f"{RESULTS}/logs/draw_waterfall.log",
     conda:
@@ -97,7 +117,7 @@ rule draw_gain_by_mib1:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_gain_by_mib1.py"),
     output:
-        **figure_files("gain_by_mib1", "2 Uptake gain"),
+        **figure_files("gain_by_mib1", "3 Uptake gain"),
     log:
         f"{RESULTS}/logs/draw_gain_by_mib1.log",
     conda:
@@ -117,7 +137,7 @@ rule draw_predicted:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_predicted.py"),
     output:
-        **figure_files("predicted", "3 Models"),
+        **figure_files("predicted", "4 Models"),
     log:
         f"{RESULTS}/logs/draw_predicted.log",
     conda:
@@ -136,7 +156,7 @@ rule draw_forest:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_forest.py"),
     output:
-        **figure_files("forest", "3 Models"),
+        **figure_files("forest", "4 Models"),
     log:
         f"{RESULTS}/logs/draw_forest.log",
     conda:
@@ -147,6 +167,25 @@ rule draw_forest:
         "Drawing the terms of the models."
     script:
         "../../scripts/draw_forest.py"
+
+
+rule draw_timeline:
+    input:
+        patients=f"{RESULTS}/cohort/patients.csv",
+        sources=f"{RESULTS}/cohort/sources.csv",
+        code=needs("draw_timeline.py"),
+    output:
+        **figure_files("timeline", "1 Participants"),
+    log:
+        f"{RESULTS}/logs/draw_timeline.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        profile=PROFILE,
+    message:
+        "Drawing when each patient was treated and scanned."
+    script:
+        "../../scripts/draw_timeline.py"
 
 
 rule draw_sensitivity:
@@ -195,7 +234,7 @@ rule draw_diagnostics:
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_diagnostics.py"),
     output:
-        **figure_files("diagnostics", "3 Models"),
+        **figure_files("diagnostics", "4 Models"),
     log:
         f"{RESULTS}/logs/draw_diagnostics.log",
     conda:
