@@ -56,7 +56,9 @@ def test_the_counts_are_those_of_the_patients():
     other = given["interval_therapy"].notna() & given["interval_therapy"].ne("none")
     said = words(figure("timeline"))
     assert f"other treatment between the scans, date not known ({other.sum()})" in said
-    assert f"n = {len(given)}, one line a patient" in said
+    never = given["pet_date_post"].isna().sum()
+    n = f"n = {len(given)}, one line a patient; {never} without a date of a follow-up PET"
+    assert n in said
 
 
 def test_no_code_and_no_calendar_date_is_in_the_picture():
@@ -75,7 +77,9 @@ def test_patients_without_a_baseline_date_are_counted():
         )
     )
     assert list(found["patient_id"]) == ["p2", "p0"]
-    assert "n = 2, one line a patient; 1 more without that date" in words(drawn(found))
+    said = " ".join(words(drawn(found)))
+    assert "n = 2, one line a patient; 1 without a date of a follow-up PET" in said
+    assert "; 1 more not drawn: no date of the baseline PET" in said
 
 
 def test_without_baseline_scans_months_are_counted_from_captem():
@@ -101,10 +105,10 @@ def test_half_a_course_and_every_other_event_is_drawn():
     )
     said = words(drawn(found))
     for label in (
-        "CAPTEM, start or end alone (2)", "PET, on an SSA (1 scans)",
-        "PET, without an SSA (1 scans)", "PET, SSA not known (2 scans)",
+        "CAPTEM, start or end alone (2)", "PET, on an SSA (1 scan)",
+        "PET, without an SSA (1 scan)", "PET, SSA not known (2 scans)",
         "last dose of an SSA before a scan (1)",
-        "first PRRT after (1)", "last contact (2)",
+        "first PRRT (1)", "last contact (2)",
     ):  # fmt: skip
         assert label in said
     assert faults(drawn(found)) == []
@@ -119,6 +123,51 @@ def test_dates_that_contradict_each_other_are_drawn_as_they_are():
     )  # fmt: skip
     assert found["follow_up"].iloc[0] < 0
     assert drawn(found).axes[0].patches[0].get_width() < 0
+
+
+def test_other_treatment_is_a_cross_midway_unless_its_date_is_known():
+    named = ["PRRT", "PRRT", "embolisation", "none", None, "PRRT"]
+    found = timeline.data(
+        patients(
+            pet_date_pre=["2024-01-01"] * 6,
+            captem_end=["2024-03-01"] * 6,
+            pet_date_post=["2024-07-01"] * 5 + [None],
+            interval_therapy=named,
+            prrt_after_date=[None, "2024-05-01", "2024-05-01", None, "2024-05-01", None],
+        )
+    )
+    crosses = found.set_index("patient_id")["other_therapy"].eq("yes")
+    assert set(crosses[crosses].index) == {"p0", "p2", "p5"}
+    fig = drawn(found)
+    (cross,) = [line for line in fig.axes[0].lines if line.get_marker() == "X"]
+    places = dict(zip(found["patient_id"].iloc[cross.get_ydata()], cross.get_xdata(), strict=True))
+    assert places["p0"] == pytest.approx(91 / MONTH)
+    assert places["p5"] == pytest.approx(30 / MONTH)
+    assert "other treatment between the scans, date not known (3)" in words(fig)
+    assert "first PRRT (3)" in words(fig)
+
+
+def test_a_line_reaches_from_the_first_to_the_last_date():
+    found = timeline.data(
+        patients(
+            pet_date_pre=["2024-01-01", "2024-01-01"],
+            pet_date_post=["2024-07-01", None],
+            last_contact=[None, "2025-01-01"],
+        )
+    )
+    (lines,) = drawn(found).axes[0].collections
+    ends = {tuple(segment[:, 0].round(3)) for segment in lines.get_segments()}
+    assert ends == {(0.0, round(182 / MONTH, 3)), (0.0, round(366 / MONTH, 3))}
+
+
+def test_the_legend_stays_readable_where_the_marks_are_small():
+    fig = figure("timeline", 500)
+    look = profile()
+    (legend,) = fig.legends
+    marks = [handle for handle in legend.legend_handles if hasattr(handle, "get_markersize")]
+    assert {handle.get_markersize() for handle in marks} == {look.marker_pt}
+    (cross,) = [line for line in fig.axes[0].lines if line.get_marker() == "X"]
+    assert cross.get_markersize() >= look.marker_pt / 2
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,10 @@ def data(patients: pd.DataFrame) -> pd.DataFrame:
     Every event is in months from the baseline PET (of 30.4375 days); where no patient has that
     date, from the start of CAPTEM, as `counted_from` says. The end of CAPTEM is that of the last
     dose before the follow-up PET where no other is known. `ssa_pre` and `ssa_post` are yes, no or
-    unknown; `other_therapy` = yes where another treatment was given between the scans, of which no
-    date is known. `not_placed` is the number of patients without a date to count from. Patients
-    are ordered by the time of their follow-up PET, then by the end of CAPTEM.
+    unknown; `other_therapy` = yes where another treatment between the scans is named, of which no
+    date is known (a PRRT whose date is known is at `prrt_after` alone). `not_placed` is the number
+    of patients without a date to count from. Patients are ordered by the time of their follow-up
+    PET, then by the end of CAPTEM.
     """
     dates = {name: _dates(patients, column) for name, column in _EVENTS.items()}
     dates["captem_end"] = dates["captem_end"].fillna(_dates(patients, "last_captem_date"))
@@ -66,8 +67,7 @@ def data(patients: pd.DataFrame) -> pd.DataFrame:
     for scan in ("pre", "post"):
         said = patients.get(f"ssa_{scan}", pd.Series(pd.NA, index=patients.index))
         rows[f"ssa_{scan}"] = said.astype(object).where(said.notna(), "unknown")
-    other = between_scans.other_therapy(patients).fillna(False).astype(bool)
-    rows["other_therapy"] = np.where(other, "yes", "no")
+    rows["other_therapy"] = np.where(_undated_therapy(patients, rows), "yes", "no")
     placed = rows[zero.notna()].assign(
         counted_from=_ORIGINS[origin], not_placed=int(zero.isna().sum())
     )
@@ -76,6 +76,14 @@ def data(patients: pd.DataFrame) -> pd.DataFrame:
     return placed.sort_values(
         ["follow_up", "captem_end", "last_contact", "patient_id"], na_position="first"
     ).reset_index(drop=True)
+
+
+def _undated_therapy(patients: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """Return whether a treatment between the scans is named, and no date of it is known."""
+    # Without the date of PRRT, both answers are of what is named.
+    named = patients.drop(columns="prrt_after_date", errors="ignore")
+    dated = between_scans.prrt(named) & rows["prrt_after"].lt(rows["follow_up"])
+    return (between_scans.other_therapy(named) & ~dated).fillna(False).astype(bool)
 
 
 def _dates(patients: pd.DataFrame, name: str) -> pd.Series:
@@ -92,10 +100,15 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the rows of `data`, the first at the bottom."""
     y = np.arange(len(rows))
     size = profile.marker_pt * min(1.0, max(0.22, 45 / len(rows)))
+    # Rare marks stay visible.
+    least = 0.5 * profile.marker_pt
     thin = profile.thin_pt * min(1.0, max(0.3, 60 / len(rows)))
     events = rows[list(_EVENTS)].astype(float)
-    scans = events[["baseline", "follow_up"]].assign(zero=0.0)
-    ax.hlines(y, scans.min(axis=1), scans.max(axis=1), color=FAINT, linewidth=thin, zorder=1)
+    known = events.assign(zero=0.0)
+    ax.hlines(
+        y, known.min(axis=1), known.max(axis=1), color=FAINT, linewidth=thin, zorder=1,
+        capstyle="butt",
+    )  # fmt: skip
     started, ended = events["captem_start"], events["captem_end"]
     whole = (started.notna() & ended.notna()).to_numpy()
     ax.barh(
@@ -110,9 +123,8 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     if half.any():
         label = f"CAPTEM, start or end alone ({half.sum()})"
         places = started.fillna(ended)[half]
-        handles += ax.plot(
-            places, y[half], "s", **marks, color=_CAPTEM, label=label, markeredgewidth=0
-        )
+        ax.plot(places, y[half], "s", **marks, color=_CAPTEM, markeredgewidth=0)
+        handles.append(_key("s", _CAPTEM, label, profile, markeredgewidth=0))
     for time, words in (("pre", "baseline"), ("post", "follow_up")):
         for said, fill in _FILLS.items():
             chosen = (events[words].notna() & rows[f"ssa_{time}"].eq(said)).to_numpy()
@@ -121,39 +133,56 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
                 markeredgewidth=thin,
             )  # fmt: skip
     handles += _scan_handles(rows, events, profile)
-    middle = events[["baseline", "follow_up"]].mean(axis=1)
-    chosen = (rows["other_therapy"].eq("yes") & events["follow_up"].notna()).to_numpy()
+    chosen = rows["other_therapy"].eq("yes").to_numpy()
     if chosen.any():
-        label = f"other treatment between the scans, date not known ({chosen.sum()})"
-        handles += ax.plot(
-            middle[chosen], y[chosen], "X", **marks | {"zorder": 5, "markersize": 1.3 * size},
-            color=_OTHER, label=label, markeredgecolor="white", markeredgewidth=thin / 2,
+        # Without the date of a scan, midway between what is known.
+        middle = events[["baseline", "follow_up"]].mean(axis=1, skipna=False)
+        middle = middle.fillna((known.min(axis=1) + known.max(axis=1)) / 2)
+        ax.plot(
+            middle[chosen], y[chosen], "X", color=_OTHER, markeredgecolor="white",
+            markeredgewidth=thin / 2, **marks | {"zorder": 5, "markersize": max(1.3 * size, least)},
         )  # fmt: skip
+        label = f"other treatment between the scans, date not known ({chosen.sum()})"
+        handles.append(_key("X", _OTHER, label, profile, markeredgewidth=0))
     for names, marker, colour, words in (
         (("ssa_dose_pre", "ssa_dose_post"), "|", _SSA, "last dose of an SSA before a scan"),
-        (("prrt_after",), "*", _OTHER, "first PRRT after"),
+        (("prrt_after",), "*", _OTHER, "first PRRT"),
         (("last_contact",), ">", FAINT, "last contact"),
     ):
-        known = events[list(names)].notna().any(axis=1)
+        given = events[list(names)].notna().any(axis=1)
         for name in names:
             here = events[name].notna().to_numpy()
             ax.plot(events[name][here], y[here], marker, **marks, color=colour)
-        if known.any():
-            handles.append(
-                Line2D([], [], marker=marker, color=colour, linestyle="none",
-                       markersize=profile.marker_pt, label=f"{words} ({known.sum()})")
-            )  # fmt: skip
+        if given.any():
+            handles.append(_key(marker, colour, f"{words} ({given.sum()})", profile))
     ax.axvline(0, color=FAINT, linewidth=profile.thin_pt, linestyle=(0, (1, 1.5)), zorder=0)
     ax.set_ylim(-1, len(rows))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"Months from {rows['counted_from'].iloc[0]}")
-    left_out = int(rows["not_placed"].iloc[0])
-    more = f"; {left_out} more without that date" if left_out else ""
-    say_n(ax, f"n = {len(rows)}, one line a patient{more}")
-    columns = 3 if canvas_width_mm(ax.figure) >= profile.mm(130) else 1
+    broad = canvas_width_mm(ax.figure) >= profile.mm(130)
+    say_n(ax, ("; " if broad else "\n").join(_counted(rows)))
+    columns = 3 if broad else 1
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     return ax
+
+
+def _counted(rows: pd.DataFrame) -> list[str]:
+    """Return how many are drawn, how many of them without a follow-up PET, and who is not drawn."""
+    found = [f"n = {len(rows)}, one line a patient"]
+    if without := int(rows["follow_up"].isna().sum()):
+        found.append(f"{without} without a date of a follow-up PET")
+    if left_out := int(rows["not_placed"].iloc[0]):
+        found.append(f"{left_out} more not drawn: no date of the {rows['counted_from'].iloc[0]}")
+    return found
+
+
+def _key(marker: str, colour: str, words: str, profile: Profile, **look: Any) -> Line2D:
+    """Return an entry of the legend, of full size however small the marks are."""
+    return Line2D(
+        [], [], marker=marker, color=colour, linestyle="none", markersize=profile.marker_pt,
+        label=words, **look,
+    )  # fmt: skip
 
 
 def _scan_handles(rows: pd.DataFrame, events: pd.DataFrame, profile: Profile) -> list[Line2D]:
@@ -165,11 +194,9 @@ def _scan_handles(rows: pd.DataFrame, events: pd.DataFrame, profile: Profile) ->
             for time, scan in (("pre", "baseline"), ("post", "follow_up"))
         )
         if count:
-            found.append(
-                Line2D([], [], marker="o", color=INK, markerfacecolor=fill, linestyle="none",
-                       markeredgewidth=profile.thin_pt, markersize=profile.marker_pt,
-                       label=f"{words[said]} ({count} scans)")
-            )  # fmt: skip
+            label = f"{words[said]} ({count} scan{'' if count == 1 else 's'})"
+            look = {"markerfacecolor": fill, "markeredgewidth": profile.thin_pt}
+            found.append(_key("o", INK, label, profile, **look))
     return found
 
 
