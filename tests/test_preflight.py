@@ -108,7 +108,7 @@ def test_the_figures_that_ship_have_no_fault(name, profile_name, tmp_path):
     found = inspect([name], tmp_path, look)
     assert failing(found) == []
     # A figure with many rows may be taller than a slide, which is a warning and right.
-    assert {row.check for row in found if row.status == "warn"} <= {"size"}
+    assert {row.check for row in found if row.status == "warning"} <= {"size"}
     assert {row.check for row in found} >= {
         "file", "size", "fonts", "smallest text", "contrast", "resolution", "colour mode",
         "compression", "data", "caption", "alt text",
@@ -147,7 +147,7 @@ def test_size(tmp_path, wide, tall):
     assert row.found == f"{wide:.1f} x {tall:.1f} mm"
     assert row.allowed == "85 or 178 mm wide, at most 230 mm tall"
     assert "tallest_mm" in row.mend if tall > 230 else "profiles" in row.mend
-    assert row.status == ("warn" if tall > 230 else "fail")
+    assert row.status == ("warning" if tall > 230 else "fail")
 
 
 def test_both_widths_of_a_profile_are_right(tmp_path):
