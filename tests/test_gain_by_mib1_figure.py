@@ -43,9 +43,17 @@ def test_an_unstable_model_is_dashed_and_said():
     drawn = style.framed(gain_by_mib1, found, profile(), "recorded")
     line = next(line for line in drawn.axes[0].lines if line.get_color() == "#0072B2")
     assert line.get_linestyle() == "--"
-    assert "expected by the primary model (unstable)" in words(drawn)
+    assert "mean gain expected by the primary model (unstable)" in words(drawn)
 
 
 def test_without_a_model_there_are_points_alone():
     assert set(rows("gain_by_mib1", 1)["kind"]) == {"patient"}
     assert "95% band of the whole curve" not in words(figure("gain_by_mib1", 1))
+
+
+@pytest.mark.parametrize("n", [60, 500])
+def test_many_points_do_not_hide_the_curve(n):
+    ax = figure("gain_by_mib1", n).axes[0]
+    line = next(line for line in ax.lines if line.get_color() == "#0072B2")
+    points = next(c for c in ax.collections if isinstance(c, PathCollection))
+    assert (line.get_zorder() > points.get_zorder()) == (n == 500)

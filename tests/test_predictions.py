@@ -9,6 +9,7 @@ from captem import krenning_model, predictions, terms
 from captem.planned_models import KRENNING
 from captem.terms import Plan
 from figure_studies import study
+from reference_cases import answer, load
 from scipy.special import expit, logit
 from studies import from_text
 
@@ -112,6 +113,71 @@ def test_pointwise_intervals_hold_what_the_estimates_distribution_gives():
         drawn.append(predictions.probabilities(other, NAMES, "log2_mib1", grid).estimate[0, 3])
     sampled = np.quantile(drawn, [0.025, 0.975])
     np.testing.assert_allclose(logit([low[0], high[0]]), logit(sampled), atol=0.06)
+
+
+# ordinal 2022.11.16, on the fit of case O03 (`fit` of its r_setup), one patient:
+# predict(fit, data.frame(krenning_pre=1, lmib=4, cycles=6), se.fit=TRUE, interval=TRUE)
+R_ALONE = {
+    "fit": [0.0616857060527296, 0.183386448331353, 0.428483236367985, 0.276096984665665,
+            0.0503476245822672],
+    "se": [0.0428575365818684, 0.0707603327046974, 0.0855780689160609, 0.0731752618007289,
+           0.0263706817680211],
+    "lwr": [0.0151679964247011, 0.0816855827957441, 0.274287981719566, 0.156898900041777,
+            0.0176685104446409],
+    "upr": [0.219123400758362, 0.361818896603551, 0.597940288839178, 0.438728191556714,
+            0.135153100685727],
+}  # fmt: skip
+# nd <- d; nd$lmib <- 4; colMeans(predict(fit, nd, type="prob")$fit), and its standard errors
+# sqrt(diag(J V J')) with V = vcov(fit) and J by central differences in R
+R_MEAN = [0.0397126049981725, 0.100599510109806, 0.257331504406966, 0.364040569064178,
+          0.238315811420878]  # fmt: skip
+R_MEAN_SE = [0.0260434425831, 0.0361076143675, 0.0535226488385, 0.0593171368859, 0.0461374813098]
+
+
+def of_r(case, x):
+    """The fit that R gives for a case, with rows `x` of patients."""
+    meta, _ = load(case)
+    coef, covariance = answer(meta, "coef"), answer(meta, "vcov")
+    m = sum("|" in name for name in coef.index)
+    return predictions.Fit(
+        coef.to_numpy()[:m],
+        coef.to_numpy()[m:],
+        covariance.to_numpy(),
+        tuple((k, k) for k in range(m + 1)),
+        np.asarray(x, dtype=float),
+        np.zeros(len(x)),
+    )
+
+
+def test_against_r_for_one_patient():
+    fit = of_r("O03", [[1, 0, 6]])
+    curves = predictions.probabilities(fit, ["pre", "lmib", "cycles"], "lmib", np.array([4.0]))
+    np.testing.assert_allclose(curves.estimate[0], R_ALONE["fit"], rtol=1e-6)
+    for k in range(5):
+        errors = predictions._errors(curves.gradient[:, k], fit.covariance)
+        ends = predictions.interval(curves.estimate[:, k], errors, 1.959963984540, "probability")
+        found = [errors[0], ends[0][0], ends[1][0]]
+        np.testing.assert_allclose(found, [R_ALONE[x][k] for x in ("se", "lwr", "upr")], rtol=1e-5)
+
+
+def test_against_r_averaged_over_the_patients():
+    d = load("O03")[1]["d"]
+    fit = of_r("O03", np.column_stack([d["krenning_pre"], np.log2(d["mib1"]), d["cycles"]]))
+    curves = predictions.probabilities(fit, ["pre", "lmib", "cycles"], "lmib", np.array([4.0]))
+    np.testing.assert_allclose(curves.estimate[0], R_MEAN, rtol=1e-6)
+    errors = [predictions._errors(curves.gradient[:, k], fit.covariance)[0] for k in range(5)]
+    np.testing.assert_allclose(errors, R_MEAN_SE, rtol=1e-5)
+
+
+def test_against_r_chances_of_wines():
+    expected = answer(load("O01")[0], "predict_first6").to_numpy()
+    # Rows 1, 3, 5 of the wine: cold without contact, cold with contact, warm without.
+    for row, (temp, contact) in ((0, (0, 0)), (2, (0, 1)), (4, (1, 0))):
+        fit = of_r("O01", [[0, contact]])
+        found = predictions.probabilities(
+            fit, ["temp", "contact"], "temp", np.array([float(temp)])
+        ).estimate[0]
+        np.testing.assert_allclose(found, expected[row], rtol=1e-5)
 
 
 def test_a_band_holds_the_whole_curve_as_often_as_it_says():

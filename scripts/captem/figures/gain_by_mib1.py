@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
 
 from captem import predictions
 from captem.figure_rows import absent
@@ -33,6 +34,7 @@ _CURVE = "#0072B2"
 _UNKNOWN = "#FFFFFF"
 _ONE_NUMBER = "#00204D"
 _BAND = 0.5
+_MANY = 100
 
 
 def data(
@@ -111,7 +113,7 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
             ax.plot(ends, [point["y"], point["y"]], **bars)
         if point["gain_high"] > point["gain_low"]:
             ax.plot([point["mib1"]] * 2, [point["gain_low"], point["gain_high"]], **bars)
-    size = profile.marker_pt**2 * (0.9 if len(points) <= 100 else 0.45)
+    size = profile.marker_pt**2 * (0.45 if len(points) > _MANY else 0.9)
     edge: dict[str, Any] = {"edgecolors": "#333333", "linewidths": thin / 2, "s": size, "zorder": 2}
     known = points[points["captem_cycles"].notna()]
     unknown = points[points["captem_cycles"].isna()]
@@ -139,24 +141,29 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     ax.set_yticks(steps, [signed(step) for step in steps])
     mib1_axis(ax)
     if len(curve):
-        _draw_curve(curve, ax, profile)
+        _draw_curve(curve, ax, profile, len(points) > _MANY)
     say_n(ax, f"n = {len(points)}")
     return ax
 
 
-def _draw_curve(curve: pd.DataFrame, ax: Axes, profile: Profile) -> None:
-    """Draw the curve behind the points, and say below the axes what it is."""
+def _draw_curve(curve: pd.DataFrame, ax: Axes, profile: Profile, many: bool) -> None:
+    """Draw the curve, and say below the axes what it is."""
     unstable = curve["status"].iloc[0] == "unstable"
-    line = {"color": _CURVE, "linewidth": 1.5 * profile.line_pt}
-    dashes = (0, (4, 1.5)) if unstable else "solid"
-    ax.plot(curve["mib1"], curve["gain"], **line, linestyle=dashes, zorder=0.6)
+    line: dict[str, Any] = {"color": _CURVE, "linewidth": 1.5 * profile.line_pt}
+    dashes: Any = (0, (4, 1.5)) if unstable else "solid"
+    # Many points would hide the curve: then it lies on them, with a white edge.
+    halo = [Stroke(linewidth=3 * profile.line_pt, foreground="white"), Normal()] if many else None
+    ax.plot(
+        curve["mib1"], curve["gain"], **line, linestyle=dashes, zorder=3 if many else 0.6,
+        path_effects=halo,
+    )  # fmt: skip
     ends = ax.get_ylim()
     ax.fill_between(
         curve["mib1"], curve["band_low"], curve["band_high"], color=_CURVE, alpha=0.15,
         linewidth=0, zorder=0.5,
     )  # fmt: skip
     ax.set_ylim(ends)
-    said = "expected by the primary model" + (" (unstable)" if unstable else "")
+    said = "mean gain expected by the primary model" + (" (unstable)" if unstable else "")
     handles = [
         Line2D([], [], **line, linestyle=dashes, label=said),
         Patch(color=_CURVE, alpha=0.15, linewidth=0, label="95% band of the whole curve"),

@@ -6,6 +6,7 @@ Curves are means over the analysed patients, bands those of the whole curve (`ca
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -33,6 +34,9 @@ _LABELS = {
 }
 # From which width on the scores stand side by side.
 _SIDE_BY_SIDE_MM = 130
+_NARROW_LABEL = 28
+# The strip below probability 0 that shows who was observed.
+_STRIP, _SHORTEST = 0.14, 0.03
 _NUMBERS = ("value", "estimate", "band_low", "band_high", "n_patients")
 
 
@@ -63,13 +67,14 @@ def height_mm(rows: pd.DataFrame, width_mm: float, profile: Profile) -> float:
 def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> None:
     """Draw a block of axes for MIB1, and one for cycles; one pair of axes a score."""
     beside = canvas_width_mm(canvas) >= profile.mm(_SIDE_BY_SIDE_MM)
-    blocks = canvas.subfigures(2, 1) if beside else canvas.subfigures(1, 2)
+    shape = (2, 1) if beside else (1, 2)
+    blocks = canvas.subfigures(*shape, squeeze=False).ravel()
     for block, over in zip(blocks, (predictions.MIB1, CYCLES), strict=True):
         chosen = rows[rows["over"].eq(over)]
         if chosen["status"].eq("not_estimable").any():
             ax = block.add_subplot()
             ax.axis("off")
-            wide = 90 if beside else 36
+            wide = 90 if beside else 26
             why = textwrap.fill(f"{_LABELS[over]}. Not drawn: {chosen['reason'].iloc[0]}", wide)
             nothing_to_draw(ax, why)
             continue
@@ -78,7 +83,7 @@ def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> N
     handles = [
         Line2D([], [], color=_COLOURS[predictions.MIB1], label="probability"),
         Patch(facecolor=FAINT, alpha=0.25, linewidth=0, label="95% band of the whole curve"),
-        Line2D([], [], color=FAINT, marker="|", linestyle="none", label="patients observed"),
+        Line2D([], [], color=FAINT, marker="|", linestyle="none", label="patients (taller: more)"),
     ]
     if status.eq("unstable").any():
         dashed = Line2D([], [], color=FAINT, linestyle=_dashes("unstable"), label="unstable model")
@@ -107,15 +112,26 @@ def _draw_block(
             low, high = observed["value"].min(), observed["value"].max()
             ax.set_xticks(sorted({round(low), round((low + high) / 2), round(high)}))
             ax.set_xlim(low - 0.5, high + 0.5)
-    n = int(curves["n_patients"].iloc[0])
-    wide = 90 if beside else 30
-    block.supxlabel(textwrap.fill(f"{_LABELS[over]} (n = {n})", wide), fontsize=profile.size_pt)
+    words = _axis_words(over, int(curves["n_patients"].iloc[0]), beside)
+    block.supxlabel(words, fontsize=profile.size_pt)
     if beside or over == predictions.MIB1:
         block.supylabel("Probability at follow-up", fontsize=profile.size_pt)
 
 
+def _axis_words(over: str, n: int, beside: bool) -> str:
+    """Return the label of a block's axes; of as many lines in both, where they stand side by side.
+
+    Blocks whose labels differ in height would have axes of different heights.
+    """
+    if beside:
+        return f"{_LABELS[over]} (n = {n})"
+    lines = {key: textwrap.wrap(label, _NARROW_LABEL) for key, label in _LABELS.items()}
+    missing = max(map(len, lines.values())) - len(lines[over])
+    return "\n".join([*lines[over], f"(n = {n})", *[" "] * missing])
+
+
 def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
-    """Draw one score's curve with its band, and the observed patients as ticks below it."""
+    """Draw one score's curve with its band, and below it ticks of who was observed."""
     curve = rows[rows["quantity"].eq(predictions.PROBABILITY)].sort_values("value")
     observed = rows[rows["quantity"].eq(predictions.OBSERVED)]
     colour = _COLOURS[str(curve["over"].iloc[0])]
@@ -129,14 +145,16 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
         curve["value"], curve["band_low"], curve["band_high"], color=colour, alpha=0.2,
         linewidth=0, zorder=1,
     )  # fmt: skip
-    ax.plot(
-        observed["value"], [-0.04] * len(observed), "|", color=FAINT, clip_on=False,
-        markersize=profile.marker_pt, markeredgewidth=profile.thin_pt,
-    )  # fmt: skip
-    ax.set_ylim(-0.08, 1)
+    share = observed["n_patients"] / observed["n_patients"].max()
+    tall = (share * (_STRIP - 0.02)).clip(lower=_SHORTEST)
+    ax.vlines(
+        observed["value"], -_STRIP, tall - _STRIP, color=FAINT, linewidth=1.5 * profile.thin_pt
+    )
+    ax.set_ylim(-_STRIP, 1)
     ax.set_yticks([0, 0.5, 1])
+    ax.spines.left.set_bounds(0, 1)
     return ax
 
 
-def _dashes(status: str) -> object:
+def _dashes(status: str) -> Any:
     return (0, (4, 1.5)) if status == "unstable" else "solid"
