@@ -170,7 +170,8 @@ def test_no_line_runs_through_words(n, profile_name):
         ]  # fmt: skip
         assert upright
         for line in upright:
-            (x, bottom), (_, top) = axes[name].transData.transform(line.get_xydata())
+            (x, one_end), (_, other) = axes[name].transData.transform(line.get_xydata())
+            bottom, top = sorted((one_end, other))
             for box in boxes:
                 crossed = box.x0 < x < box.x1 and min(top, box.y1) - max(bottom, box.y0) > 1
                 assert not crossed

@@ -90,3 +90,12 @@ def test_what_is_refused_says_why():
     assert reason_not_drawn(rows("regression_to_mean", 1)).startswith(only)
     _, drawn_from, _ = of([[1, 1], [4, 4]], [[2, 2], [4, 4]], bias.shares_of((5, 5, 5, 5, 0)))
     assert "none of the screened patients" in reason_not_drawn(drawn_from)
+
+
+def test_simulated_studies_need_not_lie_about_the_expected_gain():
+    _, found, _ = of([[1, 1]] * 5, [[2, 2]] * 5)
+    expected = found["kind"].eq("expected")
+    found.loc[expected, ["low", "high"]] = [0.5, 0.6]
+    drawn = style.framed(regression_to_mean, found, profile(), "recorded")
+    bars = drawn.axes[0].containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose([bar[:, 1] for bar in bars], [[0.5, 0.6]] * len(SWEEP))

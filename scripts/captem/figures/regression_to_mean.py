@@ -102,10 +102,11 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
         ax.set_xticks(swept, [f"{value:g}" for value in swept])
     ax.axhline(0, color=FAINT, linewidth=profile.thin_pt, zorder=0)
     _draw_observed(ax, observed)
-    ends = [expected["gain"] - expected["low"], expected["high"] - expected["gain"]]
+    low, high = (expected[end].to_numpy(dtype=float) for end in ("low", "high"))
     if expected["low"].notna().all():
+        # Around their own middle: few simulated values need not lie about the expected one.
         ax.errorbar(
-            swept, expected["gain"], yerr=ends, fmt="none", ecolor=INK,
+            swept, (low + high) / 2, yerr=(high - low) / 2, fmt="none", ecolor=INK,
             elinewidth=profile.thin_pt, capsize=0.5 * profile.marker_pt,
             capthick=profile.thin_pt, label="95% of simulated studies without an effect",
         )  # fmt: skip
