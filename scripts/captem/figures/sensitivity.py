@@ -194,15 +194,18 @@ def _refused(rows: pd.DataFrame) -> Iterator[Words]:
         return
     yield Words("Not estimable", bold=True)
     for reason, group in refused.groupby(refused["reason"].map(alike), sort=False):
-        said = f"{'; '.join(_listed(group))}: {reason_words(str(reason))}"
+        why = reason_words(str(reason)).replace("mib1_grade", "the WHO grade")
+        said = f"{'; '.join(_listed(group))} {rounding.DASH} {why}"
         yield Words(sentence(said), small=True, colour=FAINT)
 
 
 def _listed(rows: pd.DataFrame) -> list[str]:
     """Return what was asked for, the question of several rows once."""
     said: dict[str, list[str]] = {}
-    for name in rows["alternative"]:
-        question, colon, variant = name.partition(": ")
+    for block, name in zip(rows["block"], rows["alternative"], strict=True):
+        # Below the blocks no title says what a score is wanted for.
+        whole = f"SSTR criterion gained: {name}" if block == _GAINED else name
+        question, colon, variant = whole.partition(": ")
         said.setdefault(question, []).extend([variant] if colon else [])
     return [f"{name}: {', '.join(of)}" if of else name for name, of in said.items()]
 
