@@ -251,7 +251,7 @@ def _lines(
         critical = critical_value(gradient, fit.covariance, random)
         points = interval(values, errors, float(ndtri(0.5 + LEVEL / 2)), quantity)
         band = interval(values, errors, critical, quantity)
-        shown = 2.0**grid if term == PRIMARY_TERM else grid
+        shown = _shown(grid, term)
         for i, value in enumerate(shown):
             lines.append(
                 dict(common)
@@ -266,10 +266,14 @@ def _lines(
     return lines
 
 
+def _shown(values: Floats, term: str) -> Floats:
+    """Return values of a term as they are read: MIB1 in %, without what its logarithm left over."""
+    return np.round(2.0**values, 10) if term == PRIMARY_TERM else values
+
+
 def _observed(values: Floats, term: str, common: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return how many of the analysed patients have each value."""
-    shown = 2.0**values if term == PRIMARY_TERM else values
-    found, counts = np.unique(shown, return_counts=True)
+    found, counts = np.unique(_shown(values, term), return_counts=True)
     return [
         dict(common) | {"quantity": OBSERVED, "value": float(value), "n_patients": int(count)}
         for value, count in zip(found, counts, strict=True)
