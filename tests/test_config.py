@@ -137,3 +137,16 @@ def test_an_address_and_the_name_of_a_variable_are_right():
     for url in ("https://redcap.example.org/api/", "http://127.0.0.1:8080/redcap_v14.5/api/"):
         source = {"name": "w", "redcap": {"url": url, "token_env": "REDCAP_TOKEN_2"}}
         assert resolve(SMALLEST | {"sources": [source]}, schema())["sources"][0]["redcap"]["url"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        ({"narrow_mm": "88 mm"}, "'88 mm' is not a number; write it alone, without a unit"),
+        ({"font": "Arial"}, "put it in square brackets, as in [Arial]"),
+    ],
+)
+def test_a_size_with_its_unit_and_a_single_font_are_explained(profile, words):
+    with pytest.raises(CaptemError) as caught:
+        resolve(SMALLEST | {"figures": {"profiles": {"own": profile}}}, schema())
+    assert words in str(caught.value)

@@ -186,3 +186,7 @@ def test_covariates_are_named_in_words_with_what_they_are_against():
 def test_the_journal_page_holds_the_example():
     look = profile()
     assert style.height_mm(forest, rows("forest"), look.wide_mm, look) < look.tallest_mm
+
+
+def test_a_dollar_sign_of_the_users_is_no_formula():
+    assert style.typeset("site $x$ of SUVmax") == r"site \$x\$ of SUV$_{max}$"

@@ -622,3 +622,12 @@ def test_the_manual_names_every_check_of_the_table():
     }
     headings = as_text([row()]).splitlines()[0].split("  ")
     assert named - {"---"} == {each.strip() for each in headings if each.strip()} - {"figure"}
+
+
+def test_another_font_than_the_profile_asks_for_is_a_warning(good):
+    asked = replace(LOOK, font=("No Such Sans", "DejaVu Sans"))
+    row = next(row for row in inspect(["made"], good, asked) if row.file == "made.pdf"
+               and row.check == "fonts")  # fmt: skip
+    assert row.status == "warning"
+    assert row.found.startswith("the profile asks for No Such Sans, drawn in DejaVuSans")
+    assert "install No Such Sans" in row.mend

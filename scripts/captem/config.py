@@ -104,6 +104,13 @@ def _explained(error: Any) -> str:
     hint = ""
     if error.validator == "type" and error.validator_value == "string":
         hint = "; put it in quotation marks"
+    if error.validator == "type" and error.validator_value in ("number", "integer"):
+        return f"{place}: {error.instance!r} is not a number; write it alone, without a unit{said}"
+    if error.validator == "type" and error.validator_value == "array":
+        return (
+            f"{place}: {error.instance!r} is no list; put it in square brackets, "
+            f"as in [{error.instance}]{said}"
+        )
     return f"{place or 'the file'}: {error.message}{hint}{said}"
 
 

@@ -123,9 +123,9 @@ class _Figure:
         mend = (
             f"{_AGAIN}. A width of the journal's own is a setting: figures, profiles"
             if not fits
-            else "choose a wider profile (figures: profile: double_column), or put the figure into "
-            "the supplement, and say there how tall a page may be (tallest_mm of a profile of your "
-            "own); a page that shrinks it shrinks its text"
+            else "a wider profile or smaller letters make it lower (wide_mm, size_pt); or give it "
+            "a page of its own, or the supplement; tallest_mm says how tall a page may be. A page "
+            "that shrinks it shrinks its text"
         )
         self._say(
             kind, "size", f"{width:.1f} x {height:.1f} mm", allowed, fits and low_enough, mend,
@@ -146,6 +146,15 @@ class _Figure:
         elif bare or not drawn:
             found = f"not embedded: {', '.join(bare)}" if bare else _embedded(pdf.fonts)
             mend = f"{_AGAIN}; a journal's printer has other fonts than yours"
+            if not bare and not _asked_for(self._profile.font[0], pdf.fonts):
+                drawn_in = found.removeprefix("embedded: ")
+                found = f"the profile asks for {self._profile.font[0]}, drawn in {drawn_in}"
+                mend = (
+                    f"install {self._profile.font[0]} and draw the figures again, or ask the "
+                    "journal whether it takes another sans-serif font"
+                )
+                self._say("pdf", "fonts", found, allowed, False, mend, WARNING)
+                return
             self._say("pdf", "fonts", found, allowed, not bare, mend)
         else:
             self._say(
@@ -327,3 +336,9 @@ def _quoted(words: str) -> str:
 
 def _and_more(texts: Sequence[Any]) -> str:
     return f" and {len(texts) - 1} more" if len(texts) > 1 else ""
+
+
+def _asked_for(font: str, found: Sequence[pdf_fonts.PdfFont]) -> bool:
+    """Return whether one of the fonts of a pdf is the one that the profile names first."""
+    asked = re.sub(r"\W", "", font).lower()
+    return any(asked in re.sub(r"\W", "", each.name).lower() for each in found)

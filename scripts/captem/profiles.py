@@ -107,7 +107,8 @@ def check_panels(panels: Sequence[Sequence[str]], profile: Profile) -> None:
     names = [name for row in panels for name in row]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise CaptemError(f"figures, panels: {twice[0]} stands twice; name each figure once")
-    most = max(int(profile.wide_mm / profile.mm(_NARROWEST_MM)), 1)
+    least = min(profile.mm(_NARROWEST_MM), profile.narrow_mm)
+    most = max(int(profile.wide_mm / least), 1)
     for number, row in enumerate(panels, start=1):
         if len(row) > most:
             raise CaptemError(

@@ -81,7 +81,7 @@ def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> N
         _draw_block(chosen, over, block, beside, profile)
     status = rows.loc[rows["quantity"].eq(predictions.PROBABILITY), "status"]
     handles = [
-        Line2D([], [], color=_COLOURS[predictions.MIB1], label="probability"),
+        Line2D([], [], color=FAINT, label="probability"),
         Patch(facecolor=FAINT, alpha=0.25, linewidth=0, label="95% band of the whole curve"),
         Line2D([], [], color=FAINT, marker="|", linestyle="none", label="patients (taller: more)"),
     ]

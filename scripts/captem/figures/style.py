@@ -206,4 +206,6 @@ def typeset(words: str) -> str:
     >>> typeset("SUVmax on 68Ga-DOTATATE")
     'SUV$_{max}$ on $^{68}$Ga-DOTATATE'
     """
-    return words.replace("SUVmax", SUVMAX).replace("68Ga", GALLIUM)
+    # A dollar sign of the user's would begin a formula; those that stand here already do.
+    plain = words.replace("$_2$", "\0").replace("$", r"\$").replace("\0", "$_2$")
+    return plain.replace("SUVmax", SUVMAX).replace("68Ga", GALLIUM)

@@ -256,7 +256,7 @@ def _mark_criterion(bars: pd.DataFrame, ax: Axes, profile: Profile, field_mm: fl
 def _mark(change: str, broad: bool, profile: Profile) -> dict[str, Any]:
     return {
         "linestyle": "none",
-        "color": INK,
+        "color": INK if broad or change == "gained" else DIRECTION_COLOURS["down"],
         "marker": _MARKS[change] if broad else "|",
         "markerfacecolor": INK if change == "gained" else "white",
         "markersize": profile.marker_pt,
