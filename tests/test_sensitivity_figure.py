@@ -7,6 +7,7 @@ import pytest
 from captem.figure_rows import reason_not_drawn
 from captem.figures import sensitivity, style
 from figure_studies import faults, figure, profile, rows, study, words
+from studies import from_text
 
 pytestmark = pytest.mark.xdist_group("figures")
 BLOCKS = ("primary contrast", "criterion", "net improvement")
@@ -136,3 +137,17 @@ def test_shares_are_percentages():
     found = rows("sensitivity")
     share = found[found["estimand"].eq("proportion")].iloc[0]
     assert f"{100 * share['estimate']:.0f}% (" in " ".join(words(of(found)))
+
+
+def test_without_any_odds_ratio_the_refusal_is_listed_and_covers_nothing(tmp_path):
+    table = (
+        "patient_id,krenning_pre,krenning_post,mib1,suvmax_pre,suvmax_post\n"
+        "x,1,3,7,3,9\ny,2,2,9,4,5\nz,0,1,8,2,3\n"
+    )
+    few = from_text(tmp_path, table)
+    for profile_name in ("generic", "single_column"):
+        drawn = figure("sensitivity", few, profile_name)
+        assert faults(drawn) == []
+        said = words(drawn)
+        assert any(text.startswith("As reported") for text in said)
+        assert not any("per doubling of MIB1" in text and "Higher" in text for text in said)

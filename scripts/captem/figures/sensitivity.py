@@ -125,7 +125,10 @@ def contents(rows: pd.DataFrame, short: bool) -> tuple[list[Block], list[Key]]:
     """Return the blocks and the legend of the rows of `data`; there are no shorter words."""
     del short
     found = rows.assign(**{name: rows[name].astype(float) for name in _NUMBERS})
-    drawn = found[found["status"].ne("not_estimable") | found["alternative"].eq(REPORTED)]
+    estimated = found["status"].ne("not_estimable")
+    # Where nothing of its block is estimated, the contrast as reported is listed with the refused.
+    beside = found["alternative"].eq(REPORTED) & found["block"].isin(found.loc[estimated, "block"])
+    drawn = found[estimated | beside]
     blocks = []
     for name, (title, heading, scale, axis_label, none) in _BLOCKS.items():
         chosen = drawn[drawn["block"].eq(name)]
@@ -136,7 +139,7 @@ def contents(rows: pd.DataFrame, short: bool) -> tuple[list[Block], list[Key]]:
         lines += _reported_line(chosen)
         items, headings = tuple(_items(chosen)), (said, "n", "P")
         blocks.append(Block(name, items, headings, scale, axis_label, tuple(lines), title))
-    if refused := tuple(_refused(found)):
+    if refused := tuple(_refused(found[~beside])):
         blocks.append(Block("not estimable", refused))
     return blocks, _keys(drawn)
 
@@ -189,7 +192,7 @@ def _estimate(row: dict[str, Any]) -> str:
 
 def _refused(rows: pd.DataFrame) -> Iterator[Words]:
     """Return the alternatives that could not be estimated, by reason."""
-    refused = rows[rows["status"].eq("not_estimable") & rows["alternative"].ne(REPORTED)]
+    refused = rows[rows["status"].eq("not_estimable")]
     if refused.empty:
         return
     yield Words("Not estimable", bold=True)
