@@ -144,7 +144,7 @@ class Report(Page):
 
     def go_home(self) -> None:
         self.all("#app nav nav li a")[0].click()
-        self.wait.until(lambda _: "1 Transitions" in self.menu())
+        self.wait.until(lambda _: next(iter(CONTENTS)) in self.menu())
 
     def choose(self, entry: str) -> None:
         next(link for link in self.all("#app nav ul a") if link.text == entry).click()
