@@ -314,7 +314,7 @@ def _chain(
         (INCLUDED, "Included", parts.get(FOLLOW_UP, none), ""),
     ):
         lines = [_Line(title, bold=True), _Line(_counted(parts[step], rows))]
-        said = [_Line(f"{_plain(text)} ({n})", small=bool(heading)) for text, n in _pairs(of)]
+        said = [_Line(f"{text} ({n})", small=bool(heading)) for text, n in _pairs(of)]
         if heading:
             said.insert(0, _Line(f"{heading}: {_counted(of, rows) if len(of) else 'none'}"))
         if form.beside:
@@ -349,7 +349,7 @@ def _sources(
     """
     left, width = place
     arrow, gap = profile.mm(_ARROW_MM), profile.mm(_GAP_MM)
-    texts = [(_plain(text), _number(n, "patient")) for text, n in _pairs(parts)]
+    texts = [(str(text), _number(n, "patient")) for text, n in _pairs(parts)]
     each = (width - gap * (len(texts) - 1)) / len(texts)
     centre = left + share * width / 2
     if len(texts) == 1 or each < profile.mm(_SOURCE_MM):
@@ -438,7 +438,7 @@ def _cards(
     analyses = own[~own["step"].eq(LEFT_OUT)]
     names = [_Line(words, small=form.small) for words in _together(analyses)]
     count = _Line(f"n = {_counted(analyses.iloc[:1], rows)}", small=form.small, bold=True)
-    reasons = "; ".join(f"{_plain(text)} ({n})" for text, n in _pairs(out))
+    reasons = "; ".join(f"{text} ({n})" for text, n in _pairs(out))
     said = [_Line(f"Left out: {reasons}", small=True)] if len(out) else []
     if not form.reasons_beside:
         return [_lines_of([*names, count, *said], width, profile)]
@@ -451,7 +451,7 @@ def _cards(
 
 def _together(analyses: pd.DataFrame) -> list[str]:
     """Return the names of the analyses of a box; a model without and with cycles is one."""
-    texts = dict(zip(analyses["step"], analyses["text"].map(_plain), strict=True))
+    texts = dict(zip(analyses["step"], analyses["text"].map(str), strict=True))
     return [
         f"{text}, without and with cycles" if f"{step}{_CYCLES}" in texts else text
         for step, text in texts.items()
@@ -469,11 +469,6 @@ def _counted(parts: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 def _number(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
-
-
-def _plain(text: str) -> str:
-    """Return words of a table so that no sign in them is read as mathematics."""
-    return str(text).replace("$", r"\$")
 
 
 def _box(
