@@ -69,3 +69,28 @@ def test_a_missing_number_is_an_error(template, words):
     with pytest.raises(CaptemError) as caught:
         captions.render("x", template, shipped("published_case").statistics, "recorded")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["forest", "diagnostics", "predicted", "gain_by_mib1", "sensitivity"]
+)
+def test_the_confirmatory_result_comes_first_and_all_patients_are_called_exploratory(name):
+    table = shipped("config").statistics
+    stat = captions.Numbers(table)
+    own, everyone = (
+        f"model.krenning/krenning/{subset}/log2_mib1" for subset in ("confirmatory", "all")
+    )
+    text, _ = captions.split(rendered(name, table))
+    first, second = text.index(stat.ratio(own)), text.index(stat.ratio(everyone))
+    assert first < second
+    assert (
+        f"{stat.ratio(everyone)} in {stat.n(everyone)} patients (exploratory) in all sources"
+        in text
+    )
+    assert "in the confirmatory sources" in text
+
+
+def test_without_confirmatory_sources_one_result_is_told():
+    stat = captions.Numbers(shipped("config").statistics.query("subset != 'confirmatory'"))
+    row = "model.krenning/krenning/all/log2_mib1"
+    assert stat.told(row) == f"{stat.ratio(row)} in {stat.n(row)} patients (exploratory)"

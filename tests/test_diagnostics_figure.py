@@ -363,3 +363,32 @@ def test_a_ratio_axis_always_shows_no_association():
     for name in ("cuts", "influence"):
         low, high = axes(fig)[name].get_ylim()
         assert low < 1 < high
+
+
+def test_estimates_beyond_any_usual_axis_are_drawn_where_they_are():
+    found = rows("diagnostics")
+    of_ratios = found["panel"].isin(["cuts", "influence"])
+    for name in ("estimate", "conf_low", "conf_high"):
+        found.loc[of_ratios, name] *= 2000
+    drawn = style.framed(diagnostics, found, profile(), "recorded")
+    for letter, panel in ((0, "cuts"), (2, "influence")):
+        ax = drawn.axes[letter]
+        low, high = ax.get_ylim()
+        shown = found.loc[found["panel"].eq(panel), "estimate"].dropna()
+        assert low < shown.min()
+        assert shown.max() < high
+        points = np.concatenate([c.get_ydata() for c in ax.lines if c.get_marker() == "o"])
+        expected = found[found["panel"].eq(panel) & found["label"].ne("whole")]["estimate"].dropna()
+        np.testing.assert_allclose(sorted(points), sorted(expected))
+        assert not [c for c in ax.lines if c.get_marker() == "v" and panel == "cuts"]
+    assert faults(drawn) == []
+
+
+def test_the_mean_of_a_group_with_one_index_is_seen():
+    found = rows("diagnostics")
+    group = found["panel"].eq("residuals") & found["patient_id"].isna()
+    found.loc[group, "mib1_high"] = found.loc[group, "mib1_low"]
+    ax = style.framed(diagnostics, found, profile(), "recorded").axes[1]
+    bars = [line for line in ax.lines if line.get_color() == style.DIRECTION_COLOURS["up"]]
+    assert len(bars) == group.sum()
+    assert all(np.ptp(line.get_xdata()) > 0 for line in bars)

@@ -57,3 +57,22 @@ def test_many_points_do_not_hide_the_curve(n):
     line = next(line for line in ax.lines if line.get_color() == "#0072B2")
     points = next(c for c in ax.collections if isinstance(c, PathCollection))
     assert (line.get_zorder() > points.get_zorder()) == (n == 500)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.05, 90), (21, 46), (6.1, 9.2), (2.14, 4.5), (10.2, 13.8), (7.4, 8.3)]
+)
+def test_every_range_of_mib1_has_numbers(low, high):
+    ticks = style.mib1_ticks(low, high)
+    assert 2 <= len(ticks) <= 8
+    assert all(low <= tick <= high for tick in ticks)
+
+
+def test_a_point_below_the_usual_floor_is_in_sight():
+    patients = pd.DataFrame(
+        {"patient_id": ["a", "b"], "mib1_low": [0.0, 10.0], "mib1_high": [0.1, 10.0]}
+    )
+    gains = pd.DataFrame({"patient_id": ["a", "b"], "gain_low": [1, 0], "gain_high": [1, 0]})
+    found = gain_by_mib1.data(gains, patients, study(1).predictions, 0.1)
+    ax = style.framed(gain_by_mib1, found, profile(), "recorded").axes[0]
+    assert ax.get_xlim()[0] < found["mib1"].min()

@@ -99,3 +99,15 @@ def test_simulated_studies_need_not_lie_about_the_expected_gain():
     drawn = style.framed(regression_to_mean, found, profile(), "recorded")
     bars = drawn.axes[0].containers[0].lines[2][0].get_segments()
     np.testing.assert_allclose([bar[:, 1] for bar in bars], [[0.5, 0.6]] * len(SWEEP))
+
+
+def test_what_interval_scores_leave_open_is_not_called_unexplained():
+    found = rows("regression_to_mean")
+    assert "On average not explained in full at any reliability" in " ".join(
+        words(figure("regression_to_mean"))
+    )
+    found.loc[found["kind"].eq("observed"), "low"] = -0.2
+    drawn = style.framed(regression_to_mean, found, profile(), "recorded")
+    said = " ".join(words(drawn))
+    assert "Left open by interval scores whether it is explained" in said
+    assert "not explained in full" not in said

@@ -58,6 +58,28 @@ class Numbers:
         ends = rounding.interval(row["conf_low"], row["conf_high"])
         return f"{estimate} ({row['conf_level']:.0%} CI, {ends})"
 
+    def told(self, row_id: str) -> str:
+        """Return a ratio of all patients with n, and whether it is exploratory or unstable.
+
+        Where the confirmatory sources have a row of their own, that is given first.
+        """
+        own = row_id.replace(f"/{statistics.ALL}/", f"/{statistics.CONFIRMATORY}/")
+        if own == row_id or not self._table["row_id"].eq(own).any():
+            return self._one(row_id)
+        if self.has(own):
+            first = f"{self._one(own)} in the confirmatory sources"
+        else:
+            first = f"not estimable in the confirmatory sources ({self.reason(own)})"
+        return f"{first}, and {self._one(row_id)} in all sources"
+
+    def _one(self, row_id: str) -> str:
+        row = self.row(row_id)
+        doubts = ["exploratory"] if row["role"] == "exploratory" else []
+        if row["status"] == "unstable":
+            doubts.append(f"unstable: {self.reason(row_id)}")
+        said = f" ({'; '.join(doubts)})" if doubts else ""
+        return f"{self.ratio(row_id)} in {self.n(row_id)} patients{said}"
+
     def reason(self, row_id: str) -> str:
         """Return why a row is not ok."""
         return reason_words(str(self.row(row_id)["reason"]))
@@ -104,6 +126,7 @@ def render(
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals |= {"number": rounding.number, "fixed": rounding.fixed}
     try:
         text = environment.from_string(template).render(stat=Numbers(table), rows=rows, **values)
     except jinja2.TemplateError as error:

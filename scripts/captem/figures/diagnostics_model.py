@@ -5,26 +5,27 @@ Each takes its rows of the figure's csv (`captem.figures.diagnostics`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from captem import rounding
-from captem.figures.style import DIRECTION_COLOURS, FAINT, INK, PLATE
+from captem.figures.style import DIRECTION_COLOURS, FAINT, INK, PLATE, mib1_axis
 from captem.profiles import Profile
 
 WHOLE = "whole"
+# Beyond these an interval goes on as an arrow; an estimate is always in sight.
 _LOWEST, _HIGHEST = 0.05, 50.0
-_RATIO_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
-_MIB1_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+_MOST_TICKS = 7
+# A bar of a group whose patients have one MIB1 would have no width.
+_NARROWEST_BAR = 1.08
 _MINUS = "\u2212"
 _BAND = "#E3E3E3"
 _POINT = DIRECTION_COLOURS["up"]
@@ -33,7 +34,8 @@ _POINT = DIRECTION_COLOURS["up"]
 def draw_cuts(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the odds ratio at each cut of the score, with its interval, on the common one."""
     whole, cuts = _parted(rows)
-    low, high = _ratio_axis(ax, rows[["estimate", "conf_low", "conf_high"]].to_numpy().ravel())
+    ends = rows[["conf_low", "conf_high"]].to_numpy(dtype=float).ravel()
+    low, high = _ratio_axis(ax, rows["estimate"].to_numpy(dtype=float), ends)
     _draw_whole(ax, whole, profile)
     for x, cut in enumerate(cuts.to_dict("records")):
         if cut["status"] == "not_estimable":
@@ -44,15 +46,15 @@ def draw_cuts(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
             continue
         ends = [max(cut["conf_low"], low), min(cut["conf_high"], high)]
         ax.plot([x, x], ends, color=_POINT, zorder=3)
-        for end, limit, marker in ((cut["conf_low"], low, "v"), (cut["conf_high"], high, "^")):
-            if end < low or end > high:
+        sides = ((cut["conf_low"] < low, low, "v"), (cut["conf_high"] > high, high, "^"))
+        for goes_on, limit, marker in sides:
+            if goes_on:
                 ax.plot(
                     x, limit, marker, color=_POINT, markersize=0.75 * profile.marker_pt,
                     clip_on=False, zorder=3,
                 )  # fmt: skip
-        if low <= cut["estimate"] <= high:
-            fill = _POINT if cut["status"] == "ok" else "white"
-            ax.plot(x, cut["estimate"], "o", color=_POINT, markerfacecolor=fill, zorder=4)
+        fill = _POINT if cut["status"] == "ok" else "white"
+        ax.plot(x, cut["estimate"], "o", color=_POINT, markerfacecolor=fill, zorder=4)
     names = [
         f"{cut['label'].removeprefix('score ')}\n{cut['above']:g}/{cut['patients']:g}"
         for cut in cuts.to_dict("records")
@@ -89,12 +91,14 @@ def draw_residuals(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
             chosen["mib1"], chosen["residual"], facecolors=fill, edgecolors=FAINT, **style
         )  # fmt: skip
     for group in groups.to_dict("records"):
+        middle = (group["mib1_low"] * group["mib1_high"]) ** 0.5
+        half = max(group["mib1_high"] / group["mib1_low"], _NARROWEST_BAR) ** 0.5
         ax.plot(
-            [group["mib1_low"], group["mib1_high"]], [group["residual"]] * 2, color=_POINT,
+            [middle / half, middle * half], [group["residual"]] * 2, color=_POINT,
             linewidth=2.5 * profile.line_pt, solid_capstyle="butt", zorder=3,
         )  # fmt: skip
     ax.set_xlim(points["mib1"].min() / 1.4, points["mib1"].max() * 1.4)
-    _ticks(ax.xaxis, _MIB1_TICKS, ax.get_xlim())
+    mib1_axis(ax)
     ax.set_ylim(-1.05, 1.05)
     places = (-1, -0.5, 0, 0.5, 1)
     ax.set_yticks(places, [f"{place:g}".replace("-", _MINUS) for place in places])
@@ -123,13 +127,13 @@ def draw_influence(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     """Draw the odds ratio without each patient in turn, in order, on that of all patients."""
     whole, without = _parted(rows)
     known = without[without["estimate"].notna()]
-    values = [*known["estimate"], whole["estimate"], whole["conf_low"], whole["conf_high"]]
-    low, high = _ratio_axis(ax, np.array(values, dtype=float))
+    estimates = np.array([*known["estimate"], whole["estimate"]], dtype=float)
+    _ratio_axis(ax, estimates, np.array([whole["conf_low"], whole["conf_high"]], dtype=float))
     _draw_whole(ax, whole, profile)
     order = np.arange(1, len(known) + 1)
     size = profile.marker_pt * (0.75 if len(known) <= 100 else 0.4)
     ax.plot(
-        order, known["estimate"].clip(low, high), "o", color=_POINT, markersize=size,
+        order, known["estimate"], "o", color=_POINT, markersize=size,
         markeredgewidth=0, zorder=3,
     )  # fmt: skip
     ax.set_xlim(0, max(len(without), 2) + 1)
@@ -173,27 +177,30 @@ def _draw_whole(ax: Axes, whole: dict[str, Any], profile: Profile) -> None:
     ends = [max(whole["conf_low"], low), min(whole["conf_high"], high)]
     ax.axhspan(*ends, color=_BAND, linewidth=0, zorder=0)
     ax.axhline(1, color=FAINT, linewidth=profile.thin_pt, linestyle=(0, (1, 2)), zorder=1)
-    ax.axhline(np.clip(whole["estimate"], low, high), color=INK, zorder=1)
+    ax.axhline(whole["estimate"], color=INK, zorder=1)
 
 
 def _whole_handle(profile: Profile) -> tuple[Any, ...]:
     return Patch(facecolor=_BAND), Line2D([], [], color=INK)
 
 
-def _ratio_axis(ax: Axes, values: np.ndarray) -> tuple[float, float]:
-    """Make the vertical axis one of ratios that shows the values and 1; return its limits."""
-    numbers = np.array([value for value in values if np.isfinite(value) and value > 0] + [1.0])
-    low = float(np.clip(numbers.min() / 1.3, _LOWEST, 0.8))
-    high = float(np.clip(numbers.max() * 1.3, 1.25, _HIGHEST))
+def _ratio_axis(ax: Axes, estimates: np.ndarray, ends: np.ndarray) -> tuple[float, float]:
+    """Make the vertical axis one of ratios that shows 1 and every estimate; return its limits.
+
+    Ends of intervals widen it up to `_LOWEST` and `_HIGHEST`; estimates without a bound.
+    """
+    shown = [value for value in estimates if np.isfinite(value) and value > 0]
+    wide = [float(np.clip(end, _LOWEST, _HIGHEST)) for end in ends if not np.isnan(end)]
+    low = min([*shown, *wide, 0.8 * 1.3]) / 1.3
+    high = max([*shown, *wide, 1.25 / 1.3]) * 1.3
     ax.set_yscale("log")
     ax.set_ylim(low, high)
-    _ticks(ax.yaxis, _RATIO_TICKS, (low, high))
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [each * 10.0**power for power in powers for each in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    if len(ticks) > _MOST_TICKS:
+        ticks = [10.0**power for power in powers if low <= 10.0**power <= high]
+    ax.yaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // _MOST_TICKS)]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     return low, high
-
-
-def _ticks(axis: Axis, places: Iterable[float], limits: tuple[float, float]) -> None:
-    low, high = limits
-    ticks = [place for place in places if low <= place <= high]
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
-    axis.set_ticklabels([f"{tick:g}" for tick in ticks])

@@ -156,12 +156,13 @@ def _label(row: Any) -> str:
 
 
 def _named(term: Any) -> str:
-    """Return the name of a covariate.
+    """Return the name of a covariate; its level stays as the table has it.
 
-    >>> _named("primary_site=pancreas")
-    'primary site: pancreas'
+    >>> _named("primary_site=body_of_pancreas")
+    'primary site: body_of_pancreas'
     """
-    return str(term).replace("_", " ").replace("=", ": ")
+    name, equals, level = str(term).partition("=")
+    return name.replace("_", " ") + (f": {level}" if equals else "")
 
 
 def _note(words: str) -> Words:

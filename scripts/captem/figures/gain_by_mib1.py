@@ -132,9 +132,9 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
         places = sorted({int(v) for v in np.linspace(cycles.min(), cycles.max(), 5).round()})
         bar = ax.figure.colorbar(dots, ax=ax, label="CAPTEM cycles", pad=0.02, ticks=places)
         bar.outline.set_linewidth(thin)
-    ends = [*points["mib1"], *points.loc[points["mib1_low"] > 0, "mib1_low"]]
+    ends = [*points["mib1"], *points["mib1_bar_low"]]
     highs = [high for high in points["mib1_high"] if np.isfinite(high)]
-    ax.set_xlim(max(min(ends) / 1.4, 0.4), max([*ends, *highs]) * 1.5)
+    ax.set_xlim(min(ends) / 1.4, max([*ends, *highs]) * 1.5)
     reach = max(2, np.ceil(points[["gain_low", "gain_high"]].abs().max().max()))
     ax.set_ylim(-reach - 0.4, reach + 0.4)
     steps = np.arange(-reach, reach + 1)

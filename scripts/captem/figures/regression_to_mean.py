@@ -116,7 +116,8 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     )  # fmt: skip
     _draw_tipping(ax, tipping, profile)
     ax.margins(y=0.12)
-    say_n(ax, f"{SUBSET_WORDS[ALL].capitalize()}, n = {observed['n_patients']:g}\n{_told(tipping)}")
+    who = f"{SUBSET_WORDS[ALL].capitalize()}, n = {observed['n_patients']:g}"
+    say_n(ax, f"{who}\n{_told(tipping, observed, expected)}")
     ax.set_xlabel("Reliability (correlation of two readings)")
     ax.set_ylabel("Mean gain (steps)")
     below = ScaledTranslation(0, -inches(profile.mm(_LEGEND_MM)), ax.figure.dpi_scale_trans)
@@ -156,13 +157,15 @@ def _draw_tipping(ax: Axes, tipping: pd.Series, profile: Profile) -> None:
     )  # fmt: skip
 
 
-def _told(tipping: pd.Series) -> str:
+def _told(tipping: pd.Series, observed: pd.Series, expected: pd.DataFrame) -> str:
     """Say in a line where noise and selection alone give the gain; chance may add to them."""
     if not pd.isna(tipping["reliability"]):
         at = rounding.fixed(float(tipping["reliability"]), 2)
         return f"On average explained in full at a reliability of {at}"
     if tipping["gain"] == 0:
         return "No mean gain: nothing to explain"
+    if observed["low"] <= expected["gain"].max():
+        return "Left open by interval scores whether it is explained"
     return "On average not explained in full at any reliability"
 
 

@@ -103,7 +103,7 @@ def _alternative(row: pd.Series) -> str:
     if row["row_id"] == PRIMARY_ROW:
         return REPORTED
     if row["analysis"] == _SOURCE:
-        return f"only source {row['subset'].removeprefix('source_').replace('_', ' ')}"
+        return f"only source {row['subset'].removeprefix('source_')}"
     term = "" if pd.isna(row["term"]) else row["term"]
     parts = [row["analysis"], row["outcome"], row["subset"], *filter(None, [term])]
     words = alternative_words(

@@ -13,6 +13,7 @@ Where there is nothing to draw, its rows are `figure_rows.absent(why)`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -60,6 +61,9 @@ GALLIUM = "$^{68}$Ga"
 # Keeps words readable where a line runs behind them.
 PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 _NOTE_MM = 30
+_MOST_TICKS = 8
+_COARSE_MIB1 = (0.5, 1, 2, 5, 10, 20, 50, 100)
+_FINE_MIB1 = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100)
 
 
 def rc(profile: Profile) -> dict[Any, Any]:
@@ -170,10 +174,25 @@ def signed(steps: float) -> str:
     return f"{steps:+.0f}".replace("-", "\u2212") if steps else "0"
 
 
+def mib1_ticks(low: float, high: float) -> list[float]:
+    """Return round values (%) between two limits, as coarse as leaves at least two where it can.
+
+    >>> mib1_ticks(2, 60), mib1_ticks(21, 46), mib1_ticks(6.1, 9.2)
+    ([2, 5, 10, 20, 50], [30, 40], [7, 8, 9])
+    """
+    whole = range(math.ceil(low), math.floor(high) + 1)
+    tenths = [value / 10 for value in range(math.ceil(10 * low), math.floor(10 * high) + 1)]
+    found: list[float] = []
+    for places in (_COARSE_MIB1, _FINE_MIB1, whole, tenths):
+        found = [place for place in places if low <= place <= high]
+        if len(found) > 1:
+            break
+    return found[:: -(-len(found) // _MOST_TICKS)] if found else []
+
+
 def mib1_axis(ax: Axes) -> None:
     """Give an axis of the MIB1 index (%), on a logarithmic scale, its round numbers."""
-    low, high = ax.get_xlim()
-    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    ticks = mib1_ticks(*ax.get_xlim())
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{tick:g}" for tick in ticks])
