@@ -25,10 +25,13 @@ include: "workflow/rules/transitions.smk"
 include: "workflow/rules/bias.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/disclosure.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/preflight.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/manuscript.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/bundle.smk"
 include: "workflow/rules/template.smk"
 
 

@@ -94,6 +94,12 @@ def resolved_profile():
 
 SETTINGS = resolved_settings()
 RESULTS = f"results/{SETTINGS['study']}"
+# Asked for with each run, and no setting of the study.
+AUDIENCE = SETTINGS.pop("audience")
+# A public copy of a study that masks nothing has a folder of its own: the results stay as they are.
+PUBLIC_COPY = AUDIENCE == "public" and not SETTINGS["disclosure"]["min_count"]
+MIN_COUNT = 5 if PUBLIC_COPY else SETTINGS["disclosure"]["min_count"]
+SHOWN = f"{RESULTS}/public" if PUBLIC_COPY else RESULTS
 PROFILE = resolved_profile()
 PANELS = SETTINGS["figures"]["panels"]
 IN_PANELS = [name for row in PANELS for name in row]
@@ -236,6 +242,14 @@ def exported_cut():
     )
 
 
+def shown(path):
+    """Return where a result is, as tables, figures, page and manuscript may show it.
+
+    Where small counts are masked (rule `mask_small_counts`) it is the masked copy.
+    """
+    return f"{SHOWN}/disclosure/{path}" if MIN_COUNT else f"{RESULTS}/{path}"
+
+
 def existing_sources(wildcards):
     """Return the source files that are there; a missing one is a line of problems.csv."""
     return [local(path) for path in SOURCE_FILES if is_file(path)]
@@ -243,13 +257,13 @@ def existing_sources(wildcards):
 
 def caption_file(name):
     """Return where the caption of a figure will be, for Snakemake's report to read it."""
-    path = f"{RESULTS}/figures/{name}.txt"
+    path = f"{SHOWN}/figures/{name}.txt"
     return str(Path(workflow.modifier.modify_path(path)).absolute())
 
 
 def figure_files(name, category):
     """Return the outputs of a rule that draws a figure; the svg goes into the report."""
-    stem = f"{RESULTS}/figures/{name}"
+    stem = f"{SHOWN}/figures/{name}"
     # Snakemake sorts by label; the number keeps the order of reading.
     number = [*FIGURES, "panels"].index(name) + 1
     labels = {"figure": f"{number:02d} {name.replace('_', ' ')}"}
@@ -264,7 +278,7 @@ def table_files():
     """Return the outputs of the rule that makes the tables; the html goes into the report."""
     files = {}
     for number, name in enumerate(TABLES, start=1):
-        stem = f"{RESULTS}/tables/{name}"
+        stem = f"{SHOWN}/tables/{name}"
         files |= {f"{name}_{kind}": f"{stem}.{kind}" for kind in ("csv", "docx")}
         files[f"{name}_html"] = report(
             f"{stem}.html",
@@ -278,12 +292,10 @@ def table_files():
 def report_contents():
     """Return all that report.html shows, and what summary.html is made with."""
     figures = [
-        f"{RESULTS}/figures/{name}.{kind}"
-        for name in FIGURES
-        for kind in ("svg", "txt")
+        f"{SHOWN}/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "txt")
     ]
-    tables = [f"{RESULTS}/tables/{name}.html" for name in TABLES]
-    return [*figures, *tables, f"{RESULTS}/summary.html", f"{RESULTS}/provenance.json"]
+    tables = [f"{SHOWN}/tables/{name}.html" for name in TABLES]
+    return [*figures, *tables, f"{SHOWN}/summary.html", f"{RESULTS}/provenance.json"]
 
 
 def report_token():

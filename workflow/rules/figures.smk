@@ -18,7 +18,7 @@ rule draw_flow:
     output:
         **figure_files("flow", "1 Participants"),
     log:
-        f"{RESULTS}/logs/draw_flow.log",
+        f"{SHOWN}/logs/draw_flow.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -37,7 +37,7 @@ rule draw_transition_matrix:
     output:
         **figure_files("transition_matrix", "2 Transitions"),
     log:
-        f"{RESULTS}/logs/draw_transition_matrix.log",
+        f"{SHOWN}/logs/draw_transition_matrix.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -56,7 +56,7 @@ rule draw_alluvial:
     output:
         **figure_files("alluvial", "2 Transitions"),
     log:
-        f"{RESULTS}/logs/draw_alluvial.log",
+        f"{SHOWN}/logs/draw_alluvial.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -76,7 +76,7 @@ rule draw_paired_slopes:
     output:
         **figure_files("paired_slopes", "2 Transitions"),
     log:
-        f"{RESULTS}/logs/draw_paired_slopes.log",
+        f"{SHOWN}/logs/draw_paired_slopes.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -97,7 +97,7 @@ rule draw_waterfall:
     output:
         **figure_files("waterfall", "2 Transitions"),
     log:
-        f"{RESULTS}/logs/draw_waterfall.log",
+        f"{SHOWN}/logs/draw_waterfall.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -119,7 +119,7 @@ rule draw_gain_by_mib1:
     output:
         **figure_files("gain_by_mib1", "3 Uptake gain"),
     log:
-        f"{RESULTS}/logs/draw_gain_by_mib1.log",
+        f"{SHOWN}/logs/draw_gain_by_mib1.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -139,7 +139,7 @@ rule draw_predicted:
     output:
         **figure_files("predicted", "4 Models"),
     log:
-        f"{RESULTS}/logs/draw_predicted.log",
+        f"{SHOWN}/logs/draw_predicted.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -152,13 +152,13 @@ rule draw_predicted:
 
 rule draw_forest:
     input:
-        statistics=f"{RESULTS}/statistics.csv",
+        statistics=shown("statistics.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_forest.py"),
     output:
         **figure_files("forest", "4 Models"),
     log:
-        f"{RESULTS}/logs/draw_forest.log",
+        f"{SHOWN}/logs/draw_forest.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -177,7 +177,7 @@ rule draw_timeline:
     output:
         **figure_files("timeline", "1 Participants"),
     log:
-        f"{RESULTS}/logs/draw_timeline.log",
+        f"{SHOWN}/logs/draw_timeline.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -190,13 +190,13 @@ rule draw_timeline:
 
 rule draw_sensitivity:
     input:
-        statistics=f"{RESULTS}/statistics.csv",
+        statistics=shown("statistics.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_sensitivity.py"),
     output:
         **figure_files("sensitivity", "4 Models"),
     log:
-        f"{RESULTS}/logs/draw_sensitivity.log",
+        f"{SHOWN}/logs/draw_sensitivity.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -209,13 +209,13 @@ rule draw_sensitivity:
 
 rule draw_regression_to_mean:
     input:
-        statistics=f"{RESULTS}/statistics.csv",
+        statistics=shown("statistics.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_regression_to_mean.py"),
     output:
         **figure_files("regression_to_mean", "3 Uptake gain"),
     log:
-        f"{RESULTS}/logs/draw_regression_to_mean.log",
+        f"{SHOWN}/logs/draw_regression_to_mean.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -230,13 +230,13 @@ rule draw_diagnostics:
     input:
         model=f"{RESULTS}/models/model.krenning.json",
         patients=f"{RESULTS}/cohort/patients.csv",
-        statistics=f"{RESULTS}/statistics.csv",
+        statistics=shown("statistics.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_diagnostics.py"),
     output:
         **figure_files("diagnostics", "4 Models"),
     log:
-        f"{RESULTS}/logs/draw_diagnostics.log",
+        f"{SHOWN}/logs/draw_diagnostics.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -250,14 +250,14 @@ rule draw_diagnostics:
 # Asked for where the config puts figures together (figures: panels).
 rule draw_panels:
     input:
-        **{name: f"{RESULTS}/figures/{name}.csv" for name in IN_PANELS},
+        **{name: f"{SHOWN}/figures/{name}.csv" for name in IN_PANELS},
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_panels.py"),
         modules=[path for name in IN_PANELS for path in needs(f"draw_{name}.py")],
     output:
         **figure_files("panels", "5 Composite"),
     log:
-        f"{RESULTS}/logs/draw_panels.log",
+        f"{SHOWN}/logs/draw_panels.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -271,13 +271,13 @@ rule draw_panels:
 
 rule write_panels_caption:
     input:
-        **{name: f"{RESULTS}/figures/{name}.txt" for name in IN_PANELS},
+        **{name: f"{SHOWN}/figures/{name}.txt" for name in IN_PANELS},
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("write_panels_caption.py"),
     output:
-        f"{RESULTS}/figures/panels.txt",
+        f"{SHOWN}/figures/panels.txt",
     log:
-        f"{RESULTS}/logs/write_panels_caption.log",
+        f"{SHOWN}/logs/write_panels_caption.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -291,14 +291,14 @@ rule write_panels_caption:
 rule write_captions:
     input:
         **{name: workflow.source_path(f"../report/{name}.rst") for name in FIGURES},
-        **{f"{name}_csv": f"{RESULTS}/figures/{name}.csv" for name in FIGURES},
-        statistics=f"{RESULTS}/statistics.csv",
+        **{f"{name}_csv": f"{SHOWN}/figures/{name}.csv" for name in FIGURES},
+        statistics=shown("statistics.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("write_captions.py"),
     output:
-        **{name: f"{RESULTS}/figures/{name}.txt" for name in FIGURES},
+        **{name: f"{SHOWN}/figures/{name}.txt" for name in FIGURES},
     log:
-        f"{RESULTS}/logs/write_captions.log",
+        f"{SHOWN}/logs/write_captions.log",
     conda:
         "../envs/analysis.yaml"
     params:
@@ -313,7 +313,7 @@ rule write_captions:
 rule figures:
     input:
         [
-            f"{RESULTS}/figures/{name}.{kind}"
+            f"{SHOWN}/figures/{name}.{kind}"
             for name in [*FIGURES, *(["panels"] if PANELS else [])]
             for kind in ("pdf", "svg", "png", "tiff", "csv", "txt")
         ],

@@ -12,11 +12,11 @@ OUTPUTS:
 
 rule render_summary:
     input:
-        **{f"{name}_svg": f"{RESULTS}/figures/{name}.svg" for name in FIGURES},
-        **{f"{name}_txt": f"{RESULTS}/figures/{name}.txt" for name in FIGURES},
+        **{f"{name}_svg": f"{SHOWN}/figures/{name}.svg" for name in FIGURES},
+        **{f"{name}_txt": f"{SHOWN}/figures/{name}.txt" for name in FIGURES},
         template=workflow.source_path("../report/summary.html.jinja"),
-        statistics=f"{RESULTS}/statistics.csv",
-        matrix=f"{RESULTS}/transitions/matrix.csv",
+        statistics=shown("statistics.csv"),
+        matrix=shown("transitions/matrix.csv"),
         flow=f"{RESULTS}/cohort/flow.csv",
         sources=f"{RESULTS}/cohort/sources.csv",
         problems=f"{RESULTS}/cohort/problems.csv",
@@ -25,10 +25,10 @@ rule render_summary:
         code=needs("render_summary.py"),
     output:
         report(
-            f"{RESULTS}/summary.html", category="7 Summary", labels={"page": "summary"}
+            f"{SHOWN}/summary.html", category="7 Summary", labels={"page": "summary"}
         ),
     log:
-        f"{RESULTS}/logs/render_summary.log",
+        f"{SHOWN}/logs/render_summary.log",
     conda:
         "../envs/analysis.yaml"
     params:

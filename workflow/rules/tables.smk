@@ -10,14 +10,14 @@ OUTPUTS:
 
 rule make_tables:
     input:
-        statistics=f"{RESULTS}/statistics.csv",
-        matrix=f"{RESULTS}/transitions/matrix.csv",
+        statistics=shown("statistics.csv"),
+        matrix=shown("transitions/matrix.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("make_tables.py"),
     output:
         **table_files(),
     log:
-        f"{RESULTS}/logs/make_tables.log",
+        f"{SHOWN}/logs/make_tables.log",
     conda:
         "../envs/analysis.yaml"
     message:
