@@ -383,7 +383,11 @@ def say_where_results_are():
 def say_what_preflight_found():
     """Print what the check of the figures found."""
     found = captem_preflight.read(f"{RESULTS}/preflight.csv")
-    print(f"\nThe figures of study {SETTINGS['study']}:", file=sys.stderr)
+    profile = SETTINGS["figures"]["profile"]
+    print(
+        f"\nThe figures of study {SETTINGS['study']}, held against the profile {profile}:",
+        file=sys.stderr,
+    )
     print(captem_preflight.as_text(found), file=sys.stderr)
     print(f"All checks: {RESULTS}/preflight.csv", file=sys.stderr)
 

@@ -156,6 +156,8 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
         if given.any():
             handles.append(_key(marker, colour, f"{words} ({given.sum()})", profile))
     ax.axvline(0, color=FAINT, linewidth=profile.thin_pt, linestyle=(0, (1, 1.5)), zorder=0)
+    # A bar that begins first would otherwise stand on the frame.
+    ax.use_sticky_edges = False
     ax.set_ylim(-1, len(rows))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
