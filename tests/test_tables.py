@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import docx
 import pandas as pd
-from captem import origin, rounding, statistics, table_formats, table_parts, tables
+from captem import origin, rounding, statistics, table_formats, table_parts, tables, word_tables
 from captem.table_parts import Row, Table
 from studies import Study, analysed, shipped
 
@@ -225,7 +225,7 @@ def test_the_synthetic_word_is_in_every_format(synthetic: Study) -> None:
         assert all(row["data"] == "synthetic" for row in _rows(table))
         assert "synthetic data" in table.title
         assert "Synthetic data: every value is invented." in table_formats.to_html(table)
-        document = docx.Document(io.BytesIO(table_formats.to_docx(table)))
+        document = docx.Document(io.BytesIO(word_tables.to_docx(table)))
         text = [paragraph.text for paragraph in document.paragraphs]
         assert "synthetic" in text[0] and "Synthetic data: every value is invented." in text
 
@@ -251,7 +251,7 @@ def _text(paragraphs: list) -> str:
 
 def test_word_has_the_cells_of_the_csv(study: Study) -> None:
     for table in study.tables():
-        grid = docx.Document(io.BytesIO(table_formats.to_docx(table))).tables[0]
+        grid = docx.Document(io.BytesIO(word_tables.to_docx(table))).tables[0]
         expected = list(csv.reader(io.StringIO(table_formats.to_csv(table))))
         for line, row in zip(grid.rows, expected, strict=True):
             cells = [_text(cell.paragraphs) for cell in line.cells]
@@ -262,7 +262,7 @@ def test_word_has_the_cells_of_the_csv(study: Study) -> None:
 
 def test_word_repeats_the_header_and_turns_wide_pages(synthetic: Study) -> None:
     for table in synthetic.tables():
-        document = docx.Document(io.BytesIO(table_formats.to_docx(table)))
+        document = docx.Document(io.BytesIO(word_tables.to_docx(table)))
         grid, section = document.tables[0], document.sections[0]
         repeated = [bool(row._tr.xpath("./w:trPr/w:tblHeader")) for row in grid.rows]
         assert repeated == [True] + [False] * (len(repeated) - 1)
@@ -272,7 +272,7 @@ def test_word_repeats_the_header_and_turns_wide_pages(synthetic: Study) -> None:
 
 
 def test_word_sets_symbols_by_named_styles(synthetic: Study) -> None:
-    document = docx.Document(io.BytesIO(table_formats.to_docx(tables.models(synthetic.statistics))))
+    document = docx.Document(io.BytesIO(word_tables.to_docx(tables.models(synthetic.statistics))))
     runs = [run for row in document.tables[0].rows for cell in row.cells
             for paragraph in cell.paragraphs for run in paragraph.runs]  # fmt: skip
     by_style = {run.style.name: run.text for run in runs}
@@ -283,10 +283,10 @@ def test_word_sets_symbols_by_named_styles(synthetic: Study) -> None:
 
 def test_the_same_table_gives_the_same_bytes(synthetic: Study) -> None:
     for table in synthetic.tables():
-        assert table_formats.to_docx(table) == table_formats.to_docx(table)
+        assert word_tables.to_docx(table) == word_tables.to_docx(table)
     again = analysed(shipped("config").settings).tables()
     for first, second in zip(synthetic.tables(), again, strict=True):
-        assert table_formats.to_docx(first) == table_formats.to_docx(second)
+        assert word_tables.to_docx(first) == word_tables.to_docx(second)
 
 
 def test_html_is_scoped_and_escaped() -> None:
@@ -323,7 +323,7 @@ def test_unknown_rows_break_nothing(synthetic: Study) -> None:
     assert "some term" in texts["models"] and "MIB1 index is missing" in texts["models"]
     assert "30/60 (50%)" in texts["characteristics"]
     for table in made:
-        table_formats.to_docx(table)
+        word_tables.to_docx(table)
 
 
 def test_statistics_read_from_a_file_give_the_same_tables(study: Study) -> None:

@@ -35,6 +35,7 @@ from captem import (  # noqa: E402
     terms,
     transition_rows,
     transitions,
+    word_tables,
 )
 from captem.config import resolve  # noqa: E402
 from captem.figures import export  # noqa: E402
@@ -117,7 +118,7 @@ def main(out: Path) -> None:
     for table in made:
         write_text(out / f"tables/{table.name}.csv", table_formats.to_csv(table))
         write_text(out / f"tables/{table.name}.html", table_formats.html_page(table))
-        write_bytes(out / f"tables/{table.name}.docx", table_formats.to_docx(table))
+        write_bytes(out / f"tables/{table.name}.docx", word_tables.to_docx(table))
     source_files = [
         source[table]
         for source in settings["sources"]
