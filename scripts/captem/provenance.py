@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 # The packages whose version can change a number or a drawing.
-PACKAGES = ("matplotlib", "numpy", "pandas", "pandera", "pillow", "pyarrow", "pyreadstat",
-            "python-docx", "scipy", "snakemake", "statsmodels")  # fmt: skip
+PACKAGES = ("matplotlib", "numpy", "openpyxl", "pandas", "pandera", "pillow", "pyarrow",
+            "pypandoc-binary", "pyreadstat", "python-docx", "scipy", "snakemake", "statsmodels",
+            "typst")  # fmt: skip
 
 
 def sha256(paths: Iterable[str | Path]) -> str:
