@@ -1,4 +1,4 @@
-"""Describe the patients: the rows `describe.*` of statistics.csv."""
+"""Describe the patients and lesions: the rows `describe.*` of statistics.csv."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem.describe import describe
+    from captem.describe_rows import estimate
     from captem.files import read_frame, write_frame
 
-    write_frame(snakemake.output.statistics, describe(read_frame(snakemake.input.patients)))
+    patients, lesions = (read_frame(snakemake.input[name]) for name in ("patients", "lesions"))
+    write_frame(snakemake.output.statistics, estimate(patients, lesions))

@@ -12,7 +12,7 @@ import yaml
 from captem import (
     bias_rows,
     cohort,
-    describe,
+    describe_rows,
     models,
     predictions,
     sensitivity,
@@ -105,7 +105,7 @@ def analysed(settings: dict, replicates: int = models.REPLICATES) -> Study:
         **settings["criterion"], **settings["sensitivity"],
     )  # fmt: skip
     rows = [
-        describe.describe(patients),
+        describe_rows.estimate(patients, lesions),
         transition_rows.estimate(patients, changes, lesion_changes, confirmatory, boundaries, seed),
         bias_rows.estimate(patients, confirmatory, threshold, settings["noise"], seed),
         fitted,

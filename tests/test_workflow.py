@@ -103,8 +103,9 @@ def test_second_run_does_nothing(example):
         ("mixed_ordinal.py", {"fit_models"} | AFTER_MODELS),
         (
             "transitions.py",
-            {"compute_transitions", "fit_models", "assess_sensitivity", "draw_transition_matrix",
-             "draw_alluvial", "draw_paired_slopes", "draw_waterfall"} | AFTER_MODELS,
+            {"describe_cohort", "compute_transitions", "fit_models", "assess_sensitivity",
+             "draw_transition_matrix", "draw_alluvial", "draw_paired_slopes", "draw_waterfall"}
+            | AFTER_MODELS,
         ),
     ],
 )  # fmt: skip

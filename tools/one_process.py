@@ -20,7 +20,7 @@ from captem import (  # noqa: E402
     bias_rows,
     captions,
     cohort,
-    describe,
+    describe_rows,
     figure_rows,
     models,
     origin,
@@ -75,7 +75,7 @@ def main(out: Path) -> None:
     )  # fmt: skip
     rows = statistics.combine(
         [
-            describe.describe(patients),
+            describe_rows.estimate(patients, lesions),
             transition_rows.estimate(
                 patients, changes, lesion_changes, confirmatory, boundaries, seed
             ),

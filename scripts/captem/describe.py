@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,21 @@ def midpoint(patients: pd.DataFrame, name: str) -> pd.Series:
     return ((low + high) / 2).where(np.isfinite(high))
 
 
-def describe(patients: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows `describe.*` of `statistics.csv` for the canonical patient table.
+def describe(
+    patients: pd.DataFrame, chosen_groups: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """Return the rows `describe.*` of the patients, by default overall and by source.
 
     Quartiles interpolate between the two nearest values (as R's type 7). Intervals count at their
     midpoint; an interval without an upper end counts as missing here.
+
+    Parameters
+    ----------
+    patients : canonical table, whose categories have their levels in every group.
+    chosen_groups : patients of it by the name of their subset.
     """
     rows: list[dict[str, Any]] = []
-    for subset, chosen in groups(patients).items():
+    for subset, chosen in (groups(patients) if chosen_groups is None else chosen_groups).items():
         rows.append(_count("describe.patients", subset, "", len(chosen), len(chosen)))
         for name, unit in MEASURES.items():
             rows += _measure(name, unit, subset, midpoint(chosen, name))

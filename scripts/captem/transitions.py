@@ -40,6 +40,11 @@ def _changes(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def direction(rows: pd.DataFrame) -> pd.Series:
+    """Return up, same, down or undetermined for each row, None where a score is missing."""
+    return _changes(rows)["direction"]
+
+
 def patient_transitions(
     patients: pd.DataFrame,
     lesions: pd.DataFrame,

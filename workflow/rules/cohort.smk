@@ -94,6 +94,7 @@ rule release_cohort:
 rule describe_cohort:
     input:
         patients=f"{RESULTS}/cohort/patients.csv",
+        lesions=f"{RESULTS}/cohort/lesions.csv",
         code=needs("describe_cohort.py"),
     output:
         statistics=f"{RESULTS}/cohort/statistics.csv",
@@ -102,7 +103,7 @@ rule describe_cohort:
     conda:
         "../envs/analysis.yaml"
     message:
-        "Describing the patients."
+        "Describing the patients and their lesions."
     script:
         "../../scripts/describe_cohort.py"
 
