@@ -4,6 +4,8 @@
 # make check STUDY=my_cohort.yaml    only read and check its tables
 # make STUDY=my_cohort.yaml          run it
 # make preflight STUDY=my_cohort.yaml    look over the figures before they are sent
+# make manuscript STUDY=my_cohort.yaml   the manuscript chapter with the numbers of the run
+# make bundle STUDY=my_cohort.yaml AUDIENCE=coauthor    what private, coauthor or public may have
 SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= 2
@@ -12,12 +14,13 @@ SHEET ?=
 LESIONS ?=
 DICTIONARY ?=
 OPTIONS ?=
+AUDIENCE ?= private
 BIN := .venv/bin
 READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check preflight template test pictures checks format bench bench-peers calibrate lock clean
+.PHONY: run study check preflight manuscript bundle template test pictures checks format bench bench-peers calibrate lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -39,6 +42,17 @@ check: $(READY)
 preflight: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores $(CORES) preflight $(if $(STUDY),--configfile "$(STUDY)")
+
+# Word, web page and PDF from a template that you own, each number by name.
+manuscript: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) manuscript $(if $(STUDY),--configfile "$(STUDY)")
+
+# One zip: for the group itself (private), for coauthors, or for the public.
+bundle: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) bundle --config "audience=$(AUDIENCE)" \
+	  $(if $(STUDY),--configfile "$(STUDY)")
 
 # Forms for collecting data: for Excel, for REDCap, and as a Table Schema.
 template: $(READY)

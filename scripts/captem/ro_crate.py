@@ -21,14 +21,10 @@ _PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
-_CONTEXT = [
-    f"{_RO_CRATE}/context",
-    "https://w3id.org/ro/terms/workflow-run/context",
-    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
-]
+_CONTEXT = [f"{_RO_CRATE}/context", "https://w3id.org/ro/terms/workflow-run/context"]
 _MIT = "https://spdx.org/licenses/MIT"
 _SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
-_DATA_LICENCE = "No licence is stated for the data and results; ask the group that holds them."
+_NOT_STATED = "#licence-not-stated"
 _FORMATS = {
     "csv": "text/csv",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -79,7 +75,7 @@ def metadata(
         "name": title,
         "description": f"{description} {dated}",
         "datePublished": day,
-        "license": _DATA_LICENCE,
+        "license": {"@id": _NOT_STATED},
         "hasPart": _refer([*sorted(workflow), *sorted(settings), *sorted(results)]),
         "mainEntity": {"@id": WORKFLOW},
         "mentions": {"@id": run},
@@ -90,7 +86,7 @@ def metadata(
         "name": f"Analysis of study {provenance['study']}, data cut {provenance['cut']}",
         "description": "snakemake bundle, with the settings in config.yaml. The times of the run "
         "are not recorded, so that the same data, settings, code and versions give the same bytes.",
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        "actionStatus": "http://schema.org/CompletedActionStatus",
         "instrument": {"@id": WORKFLOW},
         "object": _refer([*inputs, *sorted(settings)]),
         "result": _refer(sorted(results)),
@@ -122,6 +118,9 @@ def metadata(
          "url": {"@id": "https://snakemake.readthedocs.io"},
          "version": provenance["packages"]["snakemake"]},
         {"@id": "#captem-authors", "@type": "Organization", "name": "the captem authors"},
+        {"@id": _NOT_STATED, "@type": "CreativeWork", "name": "not stated",
+         "description": "No licence is stated for data and results: ask the group that holds "
+         "them."},
         {"@id": _MIT, "@type": "CreativeWork", "name": "MIT License",
          "description": "The licence of the code: of the Snakefile and of the rules.",
          "url": "https://spdx.org/licenses/MIT.html"},

@@ -346,6 +346,12 @@ def say_where_results_are():
         print(
             f"No problems in the tables of study {SETTINGS['study']}.", file=sys.stderr
         )
+    if "bundle" in workflow.dag_settings.targets:
+        listing = SETTINGS["tables"]["listing"]
+        print(
+            captem_bundle_contents.as_text(BUNDLE, AUDIENCE, listing=listing),
+            file=sys.stderr,
+        )
     # A run for some other target, such as check, leaves the report as it was.
     asked = set(workflow.dag_settings.targets or ["all"]) & {"all", "report"}
     if not asked or not all(is_file(path) for path in report_contents()):
