@@ -23,6 +23,7 @@ with logged(snakemake.log[0]):
         figures.append(Figure(name, title, svg, *captions.split(text)))
     page = render(
         Path(snakemake.input.template).read_text(encoding="utf-8"),
+        script=Path(snakemake.input.script).read_text(encoding="utf-8"),
         study=snakemake.params.study,
         cut=snakemake.params.cut,
         statistics=statistics,

@@ -15,6 +15,7 @@ rule render_summary:
         **{f"{name}_svg": f"{SHOWN}/figures/{name}.svg" for name in FIGURES},
         **{f"{name}_txt": f"{SHOWN}/figures/{name}.txt" for name in FIGURES},
         template=workflow.source_path("../report/summary.html.jinja"),
+        script=workflow.source_path("../report/summary.js"),
         statistics=shown("statistics.csv"),
         matrix=shown("transitions/matrix.csv"),
         flow=f"{RESULTS}/cohort/flow.csv",
