@@ -131,6 +131,7 @@ def main(out: Path) -> None:
     write_json(out / "provenance.json", record)
     page = summary.render(
         (ROOT / "workflow/report/summary.html.jinja").read_text(encoding="utf-8"),
+        script=(ROOT / "workflow/report/summary.js").read_text(encoding="utf-8"),
         study=settings["study"],
         cut=settings["cut"],
         statistics=rows,
