@@ -26,6 +26,7 @@ from captem.summary_words import (
     has_planned,
     hidden,
     included,
+    joined,
     listed,
     masked,
     observed_gain,
@@ -57,23 +58,28 @@ def answer(statistics: pd.DataFrame) -> list[str]:
     if scored(rows, ALL) == 1:
         return [one_patient(rows), ONE_ONLY]
     said = [
-        f"{again(rows)}. {begun(_directions(rows, ALL))} {_balance(rows, ALL)}",
+        joined(f"{again(rows)}.", begun(_directions(rows, ALL)), _balance(rows, ALL)),
         _criterion(rows, ALL, "all " if scored(rows, CONFIRMATORY) else ""),
         _mib1(rows, ALL),
     ]
     planned = scored(rows, CONFIRMATORY)
     if planned > 1:
-        said.insert(
-            1,
-            f"Among the {planned} patients of sources that were planned ahead "
-            f"(the only ones on which a claim may rest): {_directions(rows, CONFIRMATORY)} "
-            f"{_balance(rows, CONFIRMATORY)} {_criterion(rows, CONFIRMATORY)} "
-            f"{_mib1(rows, CONFIRMATORY)}",
-        )
+        said.insert(1, _of_planned(rows, planned))
     elif has_planned(rows):
         said.append(no_claim(rows))
     said.insert(2 if planned > 1 else 1, _noise(rows, claimed(rows)))
-    return [sentence.strip() for sentence in said if sentence]
+    return [sentence for sentence in said if sentence]
+
+
+def _of_planned(rows: Rows, planned: int) -> str:
+    return joined(
+        f"Among the {planned} patients of sources that were planned ahead "
+        "(the only ones on which a claim may rest):",
+        _directions(rows, CONFIRMATORY),
+        _balance(rows, CONFIRMATORY),
+        _criterion(rows, CONFIRMATORY),
+        _mib1(rows, CONFIRMATORY),
+    )
 
 
 def without_pairs(rows: Rows) -> list[str]:
@@ -164,7 +170,7 @@ def suvmax(rows: Rows, subset: str) -> str:
 def _directions(rows: Rows, subset: str) -> str:
     found = {way: direction(rows, subset, way) for way in ("up", "same", "down", "undetermined")}
     parts = [
-        f"in {_events(found['up'])} uptake rose ({_with_interval(found['up'])})",
+        f"in {_events(found['up'])} uptake rose{_with_interval(found['up'])}",
         f"in {_events(found['same'])} it stayed the same",
         f"in {_events(found['down'])} it fell",
     ]
@@ -179,13 +185,13 @@ def _events(row: Statistic | None) -> str:
 
 
 def _with_interval(row: Statistic | None) -> str:
-    """Print the share of a proportion row with its interval, as in `29%; 95% CI 18% to 44%`."""
+    """Print the share of a proportion row with its interval, as in ` (29%; 95% CI 18% to 44%)`."""
     if row is None or hidden(row, "n_events") or hidden(row, "n_patients"):
-        return MASKED
+        return ""
     text = share(row)
-    if not has_interval(row):
-        return text
-    return f"{text}; {rounding.level(row['conf_level'])} CI {ends(row)}"
+    if has_interval(row):
+        text += f"; {rounding.level(row['conf_level'])} CI {ends(row)}"
+    return f" ({text})"
 
 
 def _balance(rows: Rows, subset: str) -> str:
@@ -197,11 +203,11 @@ def _balance(rows: Rows, subset: str) -> str:
         caution = f"; {reason_words(test['reason'])}" if test["status"] != "ok" else ""
         chance = f"{_p_of(test)}{caution}"
     if net is None or not has_interval(net):
-        return f"{chance}. {change}".strip() if chance else change
+        return joined(f"{begun(chance)}." if chance else "", change)
     size = percentage(net["estimate"], count(net, "n_patients"))
     limits = f"{rounding.level(net['conf_level'])} CI {ends(net)}"
     said = "; ".join(filter(None, (limits, chance)))
-    return f"The share that rose minus the share that fell is {size} ({said}). {change}".strip()
+    return joined(f"The share that rose minus the share that fell is {size} ({said}).", change)
 
 
 def _p_of(row: Statistic) -> str:
@@ -223,7 +229,7 @@ def _criterion(rows: Rows, subset: str, whose: str = "") -> str:
         left = f"; in {_events(unknown)} the scores leave it open, and the interval allows for it"
     return (
         f"Of {whose}{told(row, 'n_patients')} who did not meet the SSTR criterion before, "
-        f"{_events(row)} met it after ({_with_interval(row)}){left}."
+        f"{_events(row)} met it after{_with_interval(row)}{left}."
     )
 
 
@@ -288,16 +294,16 @@ def _met(rows: Rows, subset: str, gained: Rows) -> str:
 
 
 def _noise_unknown(rows: Rows, subset: str) -> str:
-    reason = next(
-        (row["reason"] for row in rows if row["analysis"] == "bias.no_effect"
-         and row["subset"] == subset and row["term"].startswith("reliability_")), "",
+    asked = next(
+        (row for row in rows if row["analysis"] == "bias.no_effect" and row["subset"] == subset
+         and row["term"].startswith("reliability_")), None,
     )  # fmt: skip
-    if not reason:
+    if asked is None:
         return ""
-    return (
-        "What noise and the choice of patients alone would give cannot be said: "
-        f"{reason_words(reason)}."
-    )
+    what = "What noise and the choice of patients alone would give"
+    if masked(asked):
+        return f"{what} is {MASKED}."
+    return f"{what} cannot be said: {reason_words(asked['reason'])}."
 
 
 def _percent(value: float) -> str:
@@ -313,6 +319,8 @@ def _mib1(rows: Rows, subset: str) -> str:
     row = find(rows, "model.krenning", "krenning", subset, "log2_mib1")
     if row is None:
         return ""
+    if masked(row):
+        return f"Whether MIB1 index goes with the score at follow-up is {MASKED}."
     if row["status"] == "not_estimable":
         return (
             "Whether a higher MIB1 index goes with a higher score at follow-up cannot be answered "

@@ -23,6 +23,7 @@ from captem.summary_words import (
     hidden,
     included,
     listed,
+    masked,
     patients,
     scored,
     share,
@@ -83,8 +84,11 @@ def caveats(statistics: pd.DataFrame) -> list[Caveat]:
 
 def _too_few(rows: Rows) -> list[Caveat]:
     row, n = find(rows, "transition.sign_test", "krenning", ALL), scored(rows, ALL)
-    if row is None or row["status"] == "ok" or not n:
+    if row is None or row["status"] == "ok" or masked(row) or not n:
         return []
+    if n == 1:
+        text = "What happened in one patient may be chance, and says nothing about others."
+        return [Caveat("One patient only", text, n, overturns=True)]
     if row["status"] != "unstable":
         text = f"With so few ({n} scored twice) a real change cannot be told from chance."
         return [Caveat("Very few patients", text, n, overturns=True)]
@@ -102,8 +106,9 @@ def _chosen_low(rows: Rows) -> list[Caveat]:
     n, low = count(before, "n_patients"), count(below, "n_patients")
     if 2 * low <= n:
         return []
+    who = "The patient" if n == 1 else f"{low} of {patients(before)}"
     text = (
-        f"{low} of {patients(before)} did not meet the SSTR criterion before. Where scores are "
+        f"{who} did not meet the SSTR criterion before. Where scores are "
         "low by chance, the next ones are higher without any treatment (regression to the mean)"
     )
     known = bool(without_effect(rows, "krenning", ALL, "mean_gain"))
@@ -128,12 +133,15 @@ def _not_rescanned(rows: Rows) -> list[Caveat]:
     missing = count(everyone, "n_patients") - count(pairs, "n_patients")
     if not missing:
         return []
+    if not scored(rows, ALL):
+        text = f"Of {patients(everyone)}, none has a pair of scores, so no change is known."
+        return [Caveat("Nobody was scored twice", text, missing, overturns=True)]
     text = (
         f"{count(pairs, 'n_patients')} of {patients(everyone)} have a pair of scores. Those who "
         "are scanned again may differ from those who are not"
     )
     ends = [_bound(rows, end) for end in ("worst", "best")]
-    if scored(rows, ALL) and all(ends):
+    if all(ends):
         text += f": with the others, uptake may have risen in {ends[0]} to {ends[1]} of patients"
     return [Caveat("Not everyone was scored twice", f"{text}.", missing)]
 

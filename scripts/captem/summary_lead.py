@@ -35,6 +35,7 @@ from captem.summary_words import (
     has_planned,
     hidden,
     included,
+    joined,
     listed,
     masked,
     observed_gain,
@@ -144,11 +145,7 @@ def _by_noise(rows: Rows, subset: str, judged: bool) -> str:
         return ""
     expected = without_effect(rows, "criterion", subset)
     if not expected:
-        reasons = [row["reason"] for row in rows if row["analysis"] == "bias.no_effect"
-                   and row["subset"] == subset and row["outcome"] == "criterion"
-                   and row["term"] != "observed" and not masked(row)]  # fmt: skip
-        why = f": {reason_words(reasons[0])}" if reasons else ""
-        return f"How many {NOISE} alone would give cannot be said{why}."
+        return _noise_unknown(rows, subset)
     about = estimates(expected, whole)
     most = whole(max(row["conf_high"] for row in expected))
     said = f"{begun(NOISE)} alone would give about {'none' if about == '0' else about}"
@@ -160,6 +157,20 @@ def _by_noise(rows: Rows, subset: str, judged: bool) -> str:
     if hidden(row, "n_events") or seen != count(row, "n_events"):
         said += f", counted by the patients' own scores, by which {whole(seen)} newly met it"
     return f"{said}, {_verdict(expected, seen, seen)}." if judged else f"{said}."
+
+
+def _noise_unknown(rows: Rows, subset: str) -> str:
+    what = f"How many {NOISE} alone would give"
+    asked = [
+        row
+        for row in rows
+        if (row["analysis"], row["outcome"], row["subset"])
+        == ("bias.no_effect", "criterion", subset)
+        and row["term"] != "observed"
+    ]
+    if not asked or masked(asked[0]):
+        return f"{what} is {MASKED}." if asked else ""
+    return f"{what} cannot be said: {reason_words(asked[0]['reason'])}."
 
 
 def _verdict(expected: Rows, low: float, high: float) -> str:
@@ -222,6 +233,5 @@ def _mib1(rows: Rows, subset: str) -> str:
 def _everybody(rows: Rows) -> str:
     """Return the same for all patients, of whom some were not planned ahead."""
     everyone = f"{scored(rows, ALL)} of {patients(included(rows))} were scored at both scans"
-    parts = (f"{everyone}.", _gained(rows, ALL), _by_noise(rows, ALL, judged=False))
-    said = " ".join(filter(None, parts))
+    said = joined(f"{everyone}.", _gained(rows, ALL), _by_noise(rows, ALL, judged=False))
     return f"All sources together, on which no claim may rest: {said}"

@@ -13,7 +13,7 @@ import pandas as pd
 from captem import rounding
 from captem.lesions import RULE_WORDS
 from captem.origin import RECORDED
-from captem.summary_words import MASKED, begun
+from captem.summary_words import MASKED, begun, masked
 from captem.table_parts import (
     CHANGE_WORDS,
     MEASURE_WORDS,
@@ -36,6 +36,7 @@ from captem.wording import (
     reason_words,
 )
 
+MASKED_REASON = f"{MASKED}, as it would show a small count or give one away"
 _STEP_WORDS = {
     "recorded": "Patients and lesions in the source files",
     "excluded": "Left out",
@@ -141,7 +142,8 @@ def unanswered(statistics: pd.DataFrame) -> list[tuple[str, list[str]]]:
     for row in records(statistics):
         # That nothing explains the gain is an answer.
         if row["status"] == "not_estimable" and row["term"] != "tipping" and not _again(row):
-            questions = groups.setdefault(reason_words(row["reason"]), [])
+            reason = MASKED_REASON if masked(row) else reason_words(row["reason"])
+            questions = groups.setdefault(reason, [])
             if (question := _question(row)) not in questions:
                 questions.append(question)
     return list(groups.items())

@@ -70,6 +70,11 @@ def begun(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def joined(*sentences: str) -> str:
+    """Join sentences that are not empty."""
+    return " ".join(filter(None, sentences))
+
+
 def share(row: Statistic) -> str:
     """Print the percentage of a proportion row, of lesions where it counts lesions."""
     n = count(row, "n_patients" if pd.isna(row["n_lesions"]) else "n_lesions")
