@@ -19,42 +19,13 @@ FOR = {
     COAUTHOR: "coauthors",
     PUBLIC: "the public",
 }
-AGGREGATE, PATIENT, LOGS = "aggregate", "patient", "may name patients"
+AGGREGATE, PATIENT, NO_DATA = "aggregate", "patient", "no data"
+MAY_NAME = "may name patients"
 _ALL, _GROUP, _OWN, _NOBODY = AUDIENCES, (PRIVATE, COAUTHOR), (PRIVATE,), ()
 
 # Drawn from counts and estimates, and those with a line, a bar or a point for each patient.
 _OF_COUNTS = "flow|transition_matrix|alluvial|predicted|forest|sensitivity|regression_to_mean"
-_OF_EACH = "paired_slopes|waterfall|gain_by_mib1|timeline|diagnostics"
-_DRAWINGS = "pdf|svg|png|tiff"
-_TABLES = ("characteristics|transition_matrix|transitions|associations|models|sensitivity|noise|"
-           "agreement|lesions|missing|deviations")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Files of one kind.
-
-    pattern : regular expression of the whole path below `results/<study>/`; what is masked, and a
-        public copy, go by the path of what they are a copy of.
-    what : what the files are, for the README of the bundle; `{0}` is the name of the figure or
-        table.
-    level : `aggregate`, `patient`, or `may name patients`.
-    audiences : who may have them.
-    why_not : why nobody has them, or not everybody.
-    """
-
-    pattern: str
-    what: str
-    level: str
-    audiences: tuple[str, ...]
-    why_not: str = ""
-
-
-_EACH = "it has a line for each patient"
-_DRAWN_EACH = "it draws each patient"
-_TYPED = "it holds what the group typed: names of files, notes"
-_PART = "another file of the bundle holds the same"
-KINDS = (
+_OFKINDS = (
     Kind(r"summary\.html", "read this first: question, answer, caveats, figures, tables",
          AGGREGATE, _ALL),
     Kind(r"statistics\.csv", "every statistic that a figure, table or sentence shows, one a row",
@@ -63,58 +34,55 @@ KINDS = (
          AGGREGATE, _ALL),
     Kind(r"manuscript/manuscript\.(?:md|docx|html|pdf)", "the manuscript", AGGREGATE, _ALL),
     Kind(r"manuscript/strobe\.(?:docx|csv)", "the checklist of STROBE", AGGREGATE, _ALL),
+    # It tells of drafts: of numbers typed by hand that no result bears out.
     Kind(r"manuscript/numbers\.csv", "each number of the manuscript, and the row it came from",
-         AGGREGATE, _GROUP, "it tells of drafts: numbers typed by hand that no result bears out"),
-    Kind(rf"figures/({_OF_COUNTS}|panels)\.txt", "figure {0}: caption and alt text",
-         AGGREGATE, _ALL),
-    Kind(rf"figures/({_OF_EACH})\.txt", "figure {0}: caption and alt text", AGGREGATE, _GROUP,
-         _DRAWN_EACH),
+         AGGREGATE, _GROUP),
+    Kind(rf"figures/({_OF_COUNTS})\.txt", "figure {0}: caption and alt text", AGGREGATE, _ALL),
+    Kind(rf"figures/({_OF_EACH}|panels)\.txt", "figure {0}: caption and alt text", AGGREGATE,
+         _GROUP),
     Kind(rf"figures/({_OF_COUNTS})\.(?:{_DRAWINGS})", "figure {0}", AGGREGATE, _ALL),
+    # The public has the figures of the panels one by one, as far as they do not draw each patient.
     Kind(rf"figures/({_OF_EACH}|panels)\.(?:{_DRAWINGS})",
-         "figure {0}: each patient is drawn, without the code", AGGREGATE, _GROUP, _DRAWN_EACH),
+         "figure {0}: each patient may be drawn, without the code", AGGREGATE, _GROUP),
     Kind(rf"figures/({_OF_COUNTS})\.csv", "figure {0}: the data that are drawn", AGGREGATE, _ALL),
     Kind(r"figures/panels\.csv", "the figures that stand together, and their data", AGGREGATE,
-         _GROUP, _DRAWN_EACH),
-    Kind(rf"figures/({_OF_EACH})\.csv", "figure {0}: the data that are drawn", PATIENT, _OWN,
-         _EACH),
+         _GROUP),
+    Kind(rf"figures/({_OF_EACH})\.csv", "figure {0}: the data that are drawn", PATIENT, _OWN),
     Kind(rf"tables/({_TABLES})\.(?:csv|html|docx)", "table {0}", AGGREGATE, _ALL),
     Kind(r"tables/tables\.xlsx", "all tables as one workbook", AGGREGATE, _ALL),
-    Kind(r"tables/listing\.(?:csv|html|docx)", "the listing of patients", PATIENT, _OWN, _EACH),
+    Kind(r"tables/listing\.(?:csv|html|docx)", "the listing of patients", PATIENT, _OWN),
     Kind(r"transitions/matrix\.csv", "how many moved from which score to which", AGGREGATE, _ALL),
     Kind(r"cohort/flow\.csv", "how many patients are at each step, and why others are not",
          AGGREGATE, _ALL),
     Kind(r"predictions/curves\.csv", "chances of each follow-up score over MIB1 and cycles",
          AGGREGATE, _ALL),
+    # Names of files and notes, as the group typed them.
     Kind(r"cohort/sources\.csv", "the files that were read, with the notes at their top",
-         AGGREGATE, _OWN, _TYPED),
-    Kind(r"disclosure/masked\.csv", "which counts are masked, and why", AGGREGATE, _OWN,
-         "the reasons would narrow down what is masked"),
-    Kind(r"cohort/(?:patients|lesions)\.csv", "the clean tables", PATIENT, _OWN, _EACH),
-    Kind(r"cohort/eligibility\.csv", "who is in which analysis", PATIENT, _OWN, _EACH),
-    Kind(r"cohort/problems\.csv", "what is wrong in the tables", PATIENT, _OWN, _EACH),
-    Kind(r"cohort/repairs\.csv", "what was read differently from how it was written", PATIENT, _OWN,
-         _EACH),
+         AGGREGATE, _OWN),
+    # The reasons narrow down what is masked.
+    Kind(r"disclosure/masked\.csv", "which counts are masked, and why", AGGREGATE, _OWN),
+    Kind(r"cohort/(?:patients|lesions)\.csv", "the clean tables", PATIENT, _OWN),
+    Kind(r"cohort/eligibility\.csv", "who is in which analysis", PATIENT, _OWN),
+    Kind(r"cohort/problems\.csv", "what is wrong in the tables", PATIENT, _OWN),
+    Kind(r"cohort/repairs\.csv", "what was read differently from how it was written", PATIENT,
+         _OWN),
     Kind(r"cohort/marked/[^/]+\.xlsx", "the tables, with the cells coloured that have a problem",
-         PATIENT, _OWN, _EACH),
+         PATIENT, _OWN),
     Kind(r"transitions/(?:transitions|lesions)\.csv", "what changed in each patient and lesion",
-         PATIENT, _OWN, _EACH),
+         PATIENT, _OWN),
     Kind(r"models/[^/]+\.json", "a fitted model: coefficients, flags, influence of each patient",
-         PATIENT, _OWN, _EACH),
-    Kind(r"disclosure/.+\.csv", "a masked copy", AGGREGATE, _NOBODY,
-         "under its own name in a bundle for others"),
+         PATIENT, _OWN),
+    # What another file holds as well, is made after the bundle, or is no result.
+    Kind(r"disclosure/.+\.csv", "a masked copy", AGGREGATE, _NOBODY),
     Kind(r"(?:cohort|transitions|bias|models|predictions|sensitivity)/statistics\.csv",
-         "part of statistics.csv", AGGREGATE, _NOBODY, _PART),
-    Kind(r"cohort/ingested/[^/]+\.csv", "the clean tables before the check", PATIENT, _NOBODY,
-         _PART),
-    Kind(r"cohort/checked\.txt", "what the check said", PATIENT, _NOBODY, _PART),
-    Kind(r"report\.html", "Snakemake's own report", AGGREGATE, _NOBODY,
-         "it is written after everything else, and embeds results whole"),
-    Kind(r"preflight\.csv", "what the check of the figures found", AGGREGATE, _NOBODY,
-         "it helps those who send the figures"),
-    Kind(r"templates/[^/]+", "forms for collecting data", AGGREGATE, _NOBODY,
-         "they hold no result"),
-    Kind(r"bundle/[^/]+\.zip", "bundles", AGGREGATE, _NOBODY, "no bundle holds another"),
-    Kind(r"logs/[^/]+", "what each step said", LOGS, _NOBODY, "they may name patients"),
+         "part of statistics.csv", AGGREGATE, _NOBODY),
+    Kind(r"cohort/ingested/[^/]+\.csv", "the clean tables before the check", PATIENT, _NOBODY),
+    Kind(r"cohort/checked\.txt", "what the check said", PATIENT, _NOBODY),
+    Kind(r"report\.html", "Snakemake's own report", AGGREGATE, _NOBODY),
+    Kind(r"preflight\.csv", "what the check of the figures found", AGGREGATE, _NOBODY),
+    Kind(r"templates/[^/]+", "forms for collecting data", NO_DATA, _NOBODY),
+    Kind(r"bundle/[^/]+\.zip", "bundles", AGGREGATE, _NOBODY),
+    Kind(r"logs/[^/]+", "what each step said", MAY_NAME, _NOBODY),
 )  # fmt: skip
 # A listing that the config asks for stands in these as well.
 _WITH_LISTING = re.compile(r"summary\.html|tables/tables\.xlsx")
@@ -128,7 +96,8 @@ LEFT_OUT = {
     PUBLIC: ("every file with a line for each patient: clean tables, transitions, fitted models, "
              "problems and repairs",
              "figures that draw each patient, their captions and their data",
-             "counts before they were masked, and the list of what was masked and why",
+             "counts before they were masked, the list of what was masked and why, and that of the "
+             "manuscript's numbers",
              "names of files, notes and addresses that the group typed",
              "logs and report.html"),
 }  # fmt: skip
