@@ -25,7 +25,31 @@ _ALL, _GROUP, _OWN, _NOBODY = AUDIENCES, (PRIVATE, COAUTHOR), (PRIVATE,), ()
 
 # Drawn from counts and estimates, and those with a line, a bar or a point for each patient.
 _OF_COUNTS = "flow|transition_matrix|alluvial|predicted|forest|sensitivity|regression_to_mean"
-_OFKINDS = (
+_OF_EACH = "paired_slopes|waterfall|gain_by_mib1|timeline|diagnostics"
+_DRAWINGS = "pdf|svg|png|tiff"
+_TABLES = ("characteristics|transition_matrix|transitions|associations|models|sensitivity|noise|"
+           "agreement|lesions|missing|deviations")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of one kind.
+
+    pattern : regular expression of the whole path below `results/<study>/`; what is masked, and a
+        public copy, go by the path of what they are a copy of.
+    what : what the files are, for the README of the bundle; `{0}` is the name of the figure or
+        table.
+    level : `aggregate`, `patient`, `may name patients` or `no data`.
+    audiences : who may have them.
+    """
+
+    pattern: str
+    what: str
+    level: str
+    audiences: tuple[str, ...]
+
+
+KINDS = (
     Kind(r"summary\.html", "read this first: question, answer, caveats, figures, tables",
          AGGREGATE, _ALL),
     Kind(r"statistics\.csv", "every statistic that a figure, table or sentence shows, one a row",
