@@ -14,8 +14,9 @@ with logged(snakemake.log[0]):
     from captem.files import read_frame, write_text
     from captem.summary import Figure, render
 
-    sources = read_frame(snakemake.input.sources)
-    statistics = read_frame(snakemake.input.statistics)
+    frames = {
+        name: read_frame(path) for name, path in snakemake.input.items() if name in tables.FILES
+    }
     figures = []
     for name, title in snakemake.params.figures.items():
         text = Path(snakemake.input[f"{name}_txt"]).read_text(encoding="utf-8")
@@ -26,12 +27,14 @@ with logged(snakemake.log[0]):
         script=Path(snakemake.input.script).read_text(encoding="utf-8"),
         study=snakemake.params.study,
         cut=snakemake.params.cut,
-        statistics=statistics,
-        flow=read_frame(snakemake.input.flow),
-        sources=sources,
+        statistics=frames["statistics"],
+        flow=frames["flow"],
+        sources=frames["sources"],
         problems=read_frame(snakemake.input.problems),
         repairs=read_frame(snakemake.input.repairs),
-        tables=tables.all_tables(statistics, read_frame(snakemake.input.matrix), sources),
+        tables=tables.all_tables(
+            **frames, settings=snakemake.params.settings, defaults=snakemake.params.defaults
+        ),
         figures=figures,
         criterion=snakemake.params.criterion,
         provenance=json.loads(Path(snakemake.input.provenance).read_text(encoding="utf-8")),

@@ -22,8 +22,9 @@ from captem import (
     transition_rows,
     transitions,
 )
-from captem.config import resolve
+from captem.config import defaults, resolve
 from captem.files import read_frame, write_frame
+from captem.table_parts import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,8 +62,20 @@ class Study:
     def sources(self) -> pd.DataFrame:
         return self.cohort.sources
 
-    def tables(self) -> list[tables.Table]:
-        return tables.all_tables(self.statistics, self.matrix, self.sources)
+    def tables(self, statistics: pd.DataFrame | None = None, **changed) -> list[Table]:
+        """Return its tables, of other statistics or with other settings where these are given."""
+        settings = self.settings | changed
+        listed = settings["tables"]["listing"]
+        return tables.all_tables(
+            self.statistics if statistics is None else statistics,
+            self.matrix,
+            self.sources,
+            flow=through_csv(self.flow),
+            settings=settings,
+            defaults=defaults(schema()),
+            patients=through_csv(self.patients) if listed else None,
+            changes=self.changes if listed else None,
+        )
 
 
 def schema() -> dict:

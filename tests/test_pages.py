@@ -28,7 +28,7 @@ pytestmark = [
 FIGURES = tuple(figure_data.FIGURES)
 TABLES = (
     "characteristics", "transition_matrix", "transitions", "associations", "models", "sensitivity",
-    "noise", "agreement",
+    "noise", "agreement", "lesions", "missing", "deviations",
 )  # fmt: skip
 # What report.html lists, in reading order: Snakemake sorts by label, and a number leads each.
 CONTENTS = {

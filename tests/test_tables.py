@@ -16,7 +16,7 @@ from studies import Study, analysed, shipped
 
 NAMES = [
     "characteristics", "transition_matrix", "transitions", "associations", "models", "sensitivity",
-    "noise", "agreement",
+    "noise", "agreement", "lesions", "missing", "deviations",
 ]  # fmt: skip
 SHARE = re.compile(r"(\d+)/(\d+) \((.+)\)$")
 
@@ -317,7 +317,7 @@ def test_unknown_rows_break_nothing(synthetic: Study) -> None:
         ]
     )  # fmt: skip
     frame = statistics.combine([synthetic.statistics, extra])
-    made = tables.all_tables(frame, synthetic.matrix, synthetic.sources)
+    made = synthetic.tables(frame)
     texts = {table.name: table_formats.to_csv(table) for table in made}
     assert "Hodges,2.50,1.50 to ∞" in texts["transitions"]
     assert "some term" in texts["models"] and "MIB1 index is missing" in texts["models"]

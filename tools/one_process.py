@@ -32,12 +32,13 @@ from captem import (  # noqa: E402
     summary,
     table_formats,
     tables,
+    tables_workbook,
     terms,
     transition_rows,
     transitions,
     word_tables,
 )
-from captem.config import resolve  # noqa: E402
+from captem.config import defaults, resolve  # noqa: E402
 from captem.figures import export  # noqa: E402
 from captem.files import read_frame, write_bytes, write_frame, write_json, write_text  # noqa: E402
 from captem.lesions import RULE_WORDS  # noqa: E402
@@ -114,11 +115,15 @@ def main(out: Path) -> None:
         write_text(f"{stem}.txt", text)
         svg = Path(f"{stem}.svg").read_bytes()
         shown.append(summary.Figure(name, name, svg, *captions.split(text)))
-    made = tables.all_tables(rows, matrix, read.sources)
+    schema = _yaml("workflow/schemas/config.schema.yaml")
+    made = tables.all_tables(
+        rows, matrix, read.sources, flow=read.flow, settings=settings, defaults=defaults(schema)
+    )
     for table in made:
         write_text(out / f"tables/{table.name}.csv", table_formats.to_csv(table))
         write_text(out / f"tables/{table.name}.html", table_formats.html_page(table))
         write_bytes(out / f"tables/{table.name}.docx", word_tables.to_docx(table))
+    write_bytes(out / "tables/tables.xlsx", tables_workbook.to_xlsx(made))
     source_files = [
         source[table]
         for source in settings["sources"]

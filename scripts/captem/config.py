@@ -62,6 +62,12 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
+def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every setting that has a default, with it."""
+    found: dict[str, Any] = _with_defaults({}, schema)
+    return found
+
+
 def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
     if schema.get("type") == "object":
         properties = schema.get("properties", {})

@@ -67,8 +67,9 @@ def differences(
             | {"n_patients": int(values(chosen[a]).notna().sum() + values(chosen[b]).notna().sum())}
             for a, b in pairs
         }
-        rows.append(_difference(name, subset, "", _largest(list(found.values()))))
-        if len(pairs) > 1:
+        several = len(pairs) > 1
+        rows.append(_difference(name, subset, "", _largest(list(found.values())), several))
+        if several:
             rows += [_difference(name, subset, pair, told) for pair, told in found.items()]
     return rows
 
@@ -82,9 +83,13 @@ def _largest(found: list[dict[str, Any]]) -> dict[str, Any]:
     return largest | standardised.unstable(f"of one pair it cannot be given: {refused[0]}")
 
 
-def _difference(name: str, subset: str, variant: str, found: dict[str, Any]) -> dict[str, Any]:
+def _difference(
+    name: str, subset: str, variant: str, found: dict[str, Any], largest: bool = False
+) -> dict[str, Any]:
+    estimand = "absolute standardised difference"
     return statistics.row(
-        "describe.difference", "characteristics", subset, "absolute standardised difference",
+        "describe.difference", "characteristics", subset,
+        f"largest {estimand} of two groups" if largest else estimand,
         term=name, variant=variant, unit="SD", **found,
     )  # fmt: skip
 

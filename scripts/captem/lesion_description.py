@@ -40,7 +40,7 @@ def rows(patients: pd.DataFrame, lesions: pd.DataFrame, subset: str) -> list[dic
         statistics.row(
             "describe.lesion_patients", "lesions", subset, "proportion", term="yes",
             n_patients=len(patients), n_events=len(per_patient),
-            **_share(len(per_patient), len(patients)),
+            **_share(len(per_patient), len(patients), "there is no patient"),
         ),
         *_points("describe.lesions_per_patient", subset, "lesions", per_patient, own),
     ]  # fmt: skip
@@ -109,5 +109,5 @@ def _counts(lesions: pd.DataFrame) -> dict[str, Any]:
     return {"n_patients": lesions["patient_id"].nunique(), "n_lesions": len(lesions)}
 
 
-def _share(events: int, n: int) -> dict[str, Any]:
-    return {"estimate": events / n} if n else statistics.not_estimable("there is no lesion")
+def _share(events: int, n: int, nobody: str = "no lesion has a value") -> dict[str, Any]:
+    return {"estimate": events / n} if n else statistics.not_estimable(nobody)

@@ -44,14 +44,12 @@ def _correlation(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     words = PREDICTOR_WORDS.get(row["analysis"], parts.analysis_words(row["analysis"]))
     if row["analysis"] == "association.cycles":
         words += footnotes.mark(parts.CYCLES)
-    n = parts.count(row["n_patients"])
-    size = rounding.EMPTY if n is None else str(n)
     method = parts.methods(row) if row["p_method"] else row["estimand"]
     cells = (
         words,
         parts.value(row, footnotes),
         parts.p_value(row, footnotes),
-        size,
+        parts.size(row),
         row["role"],
         method,
     )
@@ -120,7 +118,7 @@ def _assumption(
     if name == "reliability":
         same, kappa = (chosen.get(("krenning", variant)) for variant in ("same_score", "kappa"))
         words = f"reliability {value}"
-        if same and kappa:
+        if same and kappa and "not_estimable" not in (same["status"], kappa["status"]):
             words += (
                 f" (same score {rounding.fixed(100 * same['estimate'], 0)}%, "
                 f"kappa {rounding.fixed(kappa['estimate'], 2)})"
@@ -149,11 +147,13 @@ def _observed(means: list[dict[str, Any]], footnotes: parts.Footnotes) -> str:
     if row is None:
         return rounding.EMPTY
     if row["status"] == "not_estimable":
-        return f"none{footnotes.mark(row['reason'])}"
+        masked = parts.refused_words(row) == parts.MASKED
+        return f"{parts.MASKED if masked else 'none'}{footnotes.mark(row['reason'])}"
     if row["term"] == "tipping":
         return f"reliability {rounding.fixed(row['estimate'], 2)}"
     text = rounding.fixed(row["estimate"], 2)
-    ends = sorted(found[name]["estimate"] for name in ("low", "high") if name in found)
+    given = [found[name] for name in ("low", "high") if name in found]
+    ends = sorted(end["estimate"] for end in given if end["status"] != "not_estimable")
     if len(ends) < 2:
         return text
     return f"{text} ({rounding.fixed(ends[0], 2)} to {rounding.fixed(ends[1], 2)})"
@@ -161,13 +161,13 @@ def _observed(means: list[dict[str, Any]], footnotes: parts.Footnotes) -> str:
 
 def _counted(row: dict[str, Any] | None) -> str:
     if row is None or row["status"] == "not_estimable":
-        return rounding.EMPTY
+        return parts.blank(row)
     return rounding.measure(row["estimate"], 0)
 
 
 def _simulated(row: dict[str, Any] | None, places: int) -> str:
     if row is None or row["status"] == "not_estimable":
-        return rounding.EMPTY
+        return parts.blank(row)
     ends = [rounding.measure(row[end], places) for end in ("conf_low", "conf_high")]
     return f"{rounding.fixed(row['estimate'], places)} ({ends[0]} to {ends[1]})"
 
@@ -176,7 +176,7 @@ def _simulated_share(row: dict[str, Any] | None, footnotes: parts.Footnotes) -> 
     if row is None:
         return rounding.EMPTY
     if row["status"] == "not_estimable":
-        return f"{rounding.EMPTY}{footnotes.mark(row['reason'])}"
+        return f"{parts.blank(row)}{footnotes.mark(row['reason'])}"
     ends = rounding.percent_interval(row["conf_low"], row["conf_high"], 100)
     mark = parts.mark(row, footnotes)
     return f"{rounding.fixed(100 * row['estimate'], 1)}% ({ends}){mark}"
@@ -226,7 +226,6 @@ def _occasion(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     where = OCCASION_WORDS.get(row["term"], row["term"])
     if name == "rate":
         where = f"one step off in {rounding.measure(100 * float(value))}% of readings"
-    n = parts.count(row["n_patients"])
     estimate, interval = parts.value(row, footnotes), parts.interval(row)
     if row["estimand"].startswith("share") and row["status"] != "not_estimable":
         share = rounding.fixed(100 * row["estimate"], 1)
@@ -235,6 +234,5 @@ def _occasion(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     elif row["estimand"].startswith("P of") and row["status"] != "not_estimable":
         estimate, low, high = (rounding.p_cell(row[part]) for part in _P_RANGE)
         interval = f"{low} to {high}"
-    size = rounding.EMPTY if n is None else str(n)
-    cells = (words, where, estimate, interval, size, parts.methods(row))
+    cells = (words, where, estimate, interval, parts.size(row), parts.methods(row))
     return parts.Row(cells, indent=True, status=row["status"])

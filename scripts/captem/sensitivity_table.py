@@ -58,7 +58,8 @@ def sensitivity(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         parts.SINGLE_ARM,
         *footnotes.notes(),
     ]
-    columns = ["Alternative", "Estimate", f"{parts.level(rest)}CI", "P", "n", "Method"]
+    size = parts.size_heading(rows)
+    columns = ["Alternative", "Estimate", f"{parts.level(rest)}CI", "P", size, "Method"]
     return parts.table(
         "sensitivity", "Does MIB1 go with follow-up uptake, asked in other ways", columns, lines,
         notes, data, wide=True, text_columns=(0, 5),
@@ -93,7 +94,6 @@ def _line(words: str, row: dict[str, Any], footnotes: parts.Footnotes) -> parts.
     row = row | {
         "reason": _FEW.sub(r"fewer than \1 effective observations per coefficient", row["reason"])
     }
-    n = parts.count(row["n_patients"])
     tested = math.isnan(row["estimate"]) and row["status"] != "not_estimable"
     estimate = f"test only{parts.mark(row, footnotes)}" if tested else parts.value(row, footnotes)
     p = rounding.EMPTY if row["status"] == "not_estimable" else rounding.p_cell(row["p_value"])
@@ -102,7 +102,7 @@ def _line(words: str, row: dict[str, Any], footnotes: parts.Footnotes) -> parts.
         estimate,
         parts.interval(row),
         p,
-        rounding.EMPTY if n is None else str(n),
+        parts.size(row),
         parts.methods(row),
     )
     return parts.Row(cells, indent=True, status=row["status"])

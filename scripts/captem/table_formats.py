@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from captem.table_parts import Row, Table
 
-_TYPESET = re.compile(r"(?P<mark>\[[a-z]{1,2}\])|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![/\w])")
+_TYPESET = re.compile(
+    r"(?P<mark>\[[a-z]{1,2}\])|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![-/\w]|\.\d)"
+)
 _NOTE = re.compile(r"\[([a-z]{1,2})\] ")
 
 
@@ -53,7 +55,7 @@ def to_csv(table: Table) -> str:
         marks = dict.fromkeys(
             piece for cell in row.cells for kind, piece in pieces(cell) if kind == "mark"
         )
-        note = " ".join(lettered[mark] for mark in marks)
+        note = " ".join(lettered[mark] for mark in marks if mark in lettered)
         status = "" if row.heading else row.status
         writer.writerow([*row.cells, status, note, table.data])
     return stream.getvalue()

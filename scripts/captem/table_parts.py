@@ -30,6 +30,8 @@ READER_ROWS = ("sensitivity.fixed_reference", "sensitivity.reader_error")
 # Rows beside the reported one that the tables leave to `statistics.csv`.
 LEFT_OUT = ("asymptotic", "scored", "exact", "tango")
 STATUS_WORDS = {"unstable": "unstable", "not_estimable": "not estimable"}
+# How the reason of a row begins whose count is too small to be shown (`captem.disclosure`).
+MASKED = "masked"
 
 NOISE_WORDS = {
     "agreement.readers": "Two readers",
@@ -233,13 +235,39 @@ def level(rows: Iterable[dict[str, Any]]) -> str:
     return f"{rounding.level(levels.pop())} " if len(levels) == 1 else ""
 
 
+def refused_words(row: dict[str, Any]) -> str:
+    """Return what stands where a row gives no number: `masked`, or the words of its status."""
+    if row["status"] == "not_estimable" and str(row["reason"]).startswith(MASKED):
+        return MASKED
+    return STATUS_WORDS.get(row["status"], str(row["status"]))
+
+
+def blank(row: dict[str, Any] | None) -> str:
+    """Return what stands in a cell beside the estimate of a row that gives no number."""
+    masked = row is not None and refused_words(row) == MASKED
+    return MASKED if masked else rounding.EMPTY
+
+
+def size(row: dict[str, Any]) -> str:
+    """Print how many patients a row rests on, and in brackets how many lesions, if it has."""
+    n, lesions = count(row["n_patients"]), count(row["n_lesions"])
+    if n is None:
+        return blank(row)
+    return f"{n} ({lesions})" if lesions is not None else str(n)
+
+
+def size_heading(rows: Iterable[dict[str, Any]]) -> str:
+    """Return the heading of a column of `size`."""
+    return "n (lesions)" if any(count(row["n_lesions"]) is not None for row in rows) else "n"
+
+
 def share(row: dict[str, Any], footnotes: Footnotes) -> str:
     """Print a proportion row as n/N (%), of lesions where it counts lesions."""
     n = count(row["n_lesions"])
     n = count(row["n_patients"]) if n is None else n
     events, raised = count(row["n_events"]), mark(row, footnotes)
     if row["status"] == "not_estimable" or events is None or n is None:
-        return f"{STATUS_WORDS.get(row['status'], rounding.EMPTY)}{raised}"
+        return f"{rounding.EMPTY if row['status'] == 'ok' else refused_words(row)}{raised}"
     return f"{rounding.share(events, n)}{raised}"
 
 
@@ -247,8 +275,8 @@ def mark(row: dict[str, Any], footnotes: Footnotes) -> str:
     """Return the footnote mark of a row that is not to be read like the others."""
     if row["status"] == "ok":
         return ""
-    words = STATUS_WORDS.get(row["status"], row["status"])
-    return footnotes.mark(f"{words}: {reason_words(row['reason'])}")
+    words, reason = refused_words(row), reason_words(row["reason"])
+    return footnotes.mark(reason if words == MASKED else f"{words}: {reason}")
 
 
 def value(row: dict[str, Any], footnotes: Footnotes) -> str:
@@ -256,7 +284,7 @@ def value(row: dict[str, Any], footnotes: Footnotes) -> str:
     if row["estimand"] == "proportion":
         return share(row, footnotes)
     if row["status"] == "not_estimable":
-        return f"{STATUS_WORDS[row['status']]}{mark(row, footnotes)}"
+        return f"{refused_words(row)}{mark(row, footnotes)}"
     if math.isnan(row["estimate"]):
         # A test has no estimate; its mark, if any, stands at P.
         n = count(row["n_patients"])

@@ -1,120 +1,36 @@
 """What the tables of a manuscript say, drawn from `statistics.csv` and never computed again.
 
-The parts of a table are in `captem.table_parts`, the tables of noise and readers in
-`captem.noise_tables`.
+The parts of a table are in `captem.table_parts`; tables with a module of their own are those of
+characteristics and lesions, noise and readers, sensitivity, missing values, deviations, listing.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from captem import rounding
 from captem import table_parts as parts
+from captem.characteristics_table import characteristics, lesions
+from captem.deviations_table import deviations
+from captem.listing_table import listing
+from captem.missing_table import missing
 from captem.noise_tables import agreement, associations, noise
 from captem.origin import RECORDED, data_kind
 from captem.sensitivity_table import sensitivity
 from captem.statistics import ALL, CONFIRMATORY
 from captem.wording import ASKED_TERMS, BESIDE, METHOD_WORDS, MODEL_WORDS, TERM_LABELS
 
+# The files that the tables are made from, by what `all_tables` calls them; the last two are for the
+# listing.
+FILES = ("statistics", "matrix", "sources", "flow", "patients", "changes")
 SPLIT = "†"
 STEPS = range(5)
-
-
-# Table 1
-
-
-def characteristics(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
-    """Return who the patients are, overall and by source, from the rows `describe.*`."""
-    rows = [
-        row for row in parts.records(statistics)
-        if row["analysis"].startswith("describe.")
-        and (row["subset"] == ALL or row["subset"].startswith("source_"))
-    ]  # fmt: skip
-    subsets = parts.in_order(row["subset"] for row in rows) or [ALL]
-    found = {(row["analysis"], row["subset"], row["term"]): row for row in rows}
-    footnotes = parts.Footnotes()
-    lines: list[parts.Row] = []
-    for analysis in parts.in_order(row["analysis"] for row in rows):
-        if analysis == "describe.patients":
-            continue
-        terms = parts.in_order(row["term"] for row in rows if row["analysis"] == analysis)
-        by_subset = [{term: found.get((analysis, subset, term)) for term in terms}
-                     for subset in subsets]  # fmt: skip
-        lines += _described(analysis.removeprefix("describe."), terms, by_subset, footnotes)
-    notes = [
-        "Intervals such as 7%-8% count at their midpoint; an interval without an upper end counts "
-        "as missing. Where no line says missing, no value is missing.",
-        f"CAPTEM cycles are shown as a description; whatever goes with them is {parts.CYCLES}.",
-        *footnotes.notes(),
-    ]
-    columns = ["Characteristic", *(_heading(subset, found) for subset in subsets)]
-    return parts.table(
-        "characteristics", "Characteristics of the patients", columns, lines, notes, data
-    )
-
-
-def _heading(subset: str, found: dict[tuple[str, str, str], dict[str, Any]]) -> str:
-    words = "All patients" if subset == ALL else parts.source_words(subset)
-    row = found.get(("describe.patients", subset, ""))
-    n = parts.count(row["n_patients"]) if row else None
-    return f"{words[:1].upper()}{words[1:]}" + (f" (n = {n})" if n is not None else "")
-
-
-def _described(
-    name: str,
-    terms: list[str],
-    by_subset: list[dict[str, dict[str, Any] | None]],
-    footnotes: parts.Footnotes,
-) -> list[parts.Row]:
-    """Return the rows of one characteristic: a median, or a count for each of its levels."""
-    words = parts.MEASURE_WORDS.get(name, parts.analysis_words(name))
-    levels = [term for term in terms if term != "missing"]
-    if "median" in levels:
-        cells, statuses = zip(*(_median(group, footnotes) for group in by_subset), strict=True)
-        lines = [parts.Row((f"{words}, median (quartiles)", *cells), status=parts.worst(statuses))]
-    elif levels == ["yes"]:
-        lines = [_shares(f"{words}, n/N (%)", "yes", by_subset, footnotes)]
-    else:
-        blank = ("",) * len(by_subset)
-        lines = [parts.Row((f"{words}, n/N (%)", *blank), heading=True)]
-        lines += [_shares(level, level, by_subset, footnotes, True) for level in levels]
-    if any((parts.count((group.get("missing") or {}).get("n_events")) or 0) for group in by_subset):
-        lines.append(_shares("Missing", "missing", by_subset, footnotes, True))
-    return lines
-
-
-def _median(group: dict[str, dict[str, Any] | None], footnotes: parts.Footnotes) -> tuple[str, str]:
-    middle, low, high = (group.get(name) for name in ("median", "quartile_1", "quartile_3"))
-    if middle is None:
-        return rounding.EMPTY, "ok"
-    mark = parts.mark(middle, footnotes)
-    if middle["status"] == "not_estimable":
-        return f"{rounding.EMPTY}{mark}", middle["status"]
-    if parts.count(middle["n_patients"]) == 1 or low is None or high is None:
-        return f"{rounding.measure(middle['estimate'])}{mark}", middle["status"]
-    text = rounding.spread(middle["estimate"], low["estimate"], high["estimate"])
-    return f"{text}{mark}", middle["status"]
-
-
-def _shares(
-    words: str,
-    term: str,
-    by_subset: list[dict[str, dict[str, Any] | None]],
-    footnotes: parts.Footnotes,
-    indent: bool = False,
-) -> parts.Row:
-    cells, statuses = [], []
-    for group in by_subset:
-        row = group.get(term)
-        if row is None:
-            cells.append(rounding.EMPTY)
-            continue
-        statuses.append(row["status"])
-        cells.append(parts.share(row, footnotes))
-    return parts.Row((words, *cells), indent=indent, status=parts.worst(statuses))
 
 
 # Transitions
@@ -141,13 +57,15 @@ def transition_matrix(
         for i, step in enumerate(STEPS)
     ]
     totals = [_cell(counts[:, j].sum(), split[:, j].sum()) for j in STEPS]
-    lines.append(parts.Row(("Total", *totals, rounding.measure(counts.sum(), 2))))
+    lines.append(parts.Row(("Total", *totals, _cell(counts.sum(), 0.0))))
     notes = ["Patients scored at both scans; the diagonal holds those whose score stayed the same."]
-    if split.sum() > 0:
+    if np.nansum(split) > 0:
         notes.append(
             f"{SPLIT} Includes patients whose score is an interval: each is split evenly over the "
             "scores that the interval leaves open, for showing only. No test uses the split."
         )
+    if np.isnan(counts).any():
+        notes.append("Masked: counts that are too few to be shown, or that would give these away.")
     notes += _undetermined(statistics)
     columns = ["Krenning score", *(f"Follow-up {step}" for step in STEPS), "Total"]
     return parts.table(
@@ -157,6 +75,8 @@ def transition_matrix(
 
 
 def _cell(count: float, split: float) -> str:
+    if math.isnan(count):
+        return parts.MASKED
     return rounding.measure(count, 2) + (SPLIT if split > 0 else "")
 
 
@@ -244,7 +164,7 @@ def models(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         words = MODEL_WORDS.get(analysis, parts.analysis_words(analysis))
         heading = f"{words} ({group[0]['estimand']}), {parts.subset_words(subset)}"
         lines.append(parts.Row((heading, *("",) * 6), heading=True))
-        lines += [_term(row, footnotes) for row in group if _shown(row)]
+        lines += _terms(group, footnotes)
     notes = [
         parts.SINGLE_ARM,
         "Odds ratio: the factor by which the odds of a higher follow-up score differ per unit of "
@@ -256,11 +176,25 @@ def models(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         "statistics.csv has the others, and why.",
         *footnotes.notes(),
     ]
-    columns = ["Term", "Estimate", f"{parts.level(rows)}CI", "P", "n", "Role", "Method"]
+    size = parts.size_heading(rows)
+    columns = ["Term", "Estimate", f"{parts.level(rows)}CI", "P", size, "Role", "Method"]
     return parts.table(
         "models", "What goes with the value at follow-up", columns, lines, notes, data, wide=True,
         text_columns=(0, 5, 6),
     )  # fmt: skip
+
+
+def _terms(rows: list[dict[str, Any]], footnotes: parts.Footnotes) -> list[parts.Row]:
+    """Return a line a row; where a whole model is refused for one reason, one line says so."""
+    reported = [row for row in rows if not _method_beside(row)]
+    reasons = {row["reason"] for row in reported}
+    refused = all(row["status"] == "not_estimable" for row in rows) and len(reasons) == 1
+    if not refused or len(reported) < 2:
+        return [_term(row, footnotes) for row in rows if _shown(row)]
+    asked = next((row for row in reported if row["term"] in ASKED_TERMS), reported[0])
+    cycles = any(row["term"] == "captem_cycles" for row in reported)
+    words = "every term" + (footnotes.mark(parts.CYCLES) if cycles else "")
+    return [_term(asked, footnotes, words)]
 
 
 def _shown(row: dict[str, Any]) -> bool:
@@ -276,34 +210,51 @@ def _method_beside(row: dict[str, Any]) -> str:
     return "/".join(str(row["row_id"]).split("/")[4:])
 
 
-def _term(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
+def _term(row: dict[str, Any], footnotes: parts.Footnotes, words: str = "") -> parts.Row:
+    cells = (
+        words or _term_words(row, footnotes),
+        parts.value(row, footnotes),
+        parts.interval(row),
+        parts.p_value(row, footnotes),
+        parts.size(row),
+        row["role"],
+    )
+    return parts.Row((*cells, parts.methods(row)), indent=True, status=row["status"])
+
+
+def _term_words(row: dict[str, Any], footnotes: parts.Footnotes) -> str:
     fallback = ", ".join(filter(None, (row["term"].replace("_", " "), row["unit"])))
     words = TERM_LABELS.get(row["term"], fallback)
     if beside := _method_beside(row):
         words += f": {METHOD_WORDS.get(beside, beside.replace('_', ' '))}"
     if row["term"] == "captem_cycles":
         words += footnotes.mark(parts.CYCLES)
-    n, lesions = parts.count(row["n_patients"]), parts.count(row["n_lesions"])
-    size = rounding.EMPTY if n is None else str(n)
-    size += f" ({lesions} lesions)" if lesions is not None else ""
-    cells = (
-        words,
-        parts.value(row, footnotes),
-        parts.interval(row),
-        parts.p_value(row, footnotes),
-        size,
-        row["role"],
-    )
-    return parts.Row((*cells, parts.methods(row)), indent=True, status=row["status"])
+    return words
 
 
 def all_tables(
-    statistics: pd.DataFrame, matrix: pd.DataFrame, sources: pd.DataFrame
+    statistics: pd.DataFrame,
+    matrix: pd.DataFrame,
+    sources: pd.DataFrame,
+    *,
+    flow: pd.DataFrame,
+    settings: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    patients: pd.DataFrame | None = None,
+    changes: pd.DataFrame | None = None,
 ) -> list[parts.Table]:
-    """Return every table of the study, in the order of a manuscript, numbered in their titles."""
+    """Return every table of the study, in the order of a manuscript, numbered in their titles.
+
+    Parameters
+    ----------
+    statistics, matrix, sources, flow : the files of these names.
+    settings : of the study, as resolved; `tables.by` says what the columns of table 1 are.
+    defaults : what the settings are where a study says nothing (`captem.config.defaults`).
+    patients, changes : `patients.csv` and `transitions.csv`, where the study lists its patients.
+    """
     data = data_kind(sources)
     tables = [
-        characteristics(statistics, data),
+        characteristics(statistics, data, settings["tables"]["by"]),
         transition_matrix(matrix, statistics, data),
         transitions(statistics, data),
         associations(statistics, data),
@@ -311,7 +262,12 @@ def all_tables(
         sensitivity(statistics, data),
         noise(statistics, data),
         agreement(statistics, data),
+        lesions(statistics, data),
+        missing(statistics, flow, data),
+        deviations(statistics, flow, settings, defaults, data),
     ]
+    if patients is not None and changes is not None:
+        tables.append(listing(patients, changes, data))
     return [
         replace(table, title=f"Table {number}. {table.title}")
         for number, table in enumerate(tables, start=1)

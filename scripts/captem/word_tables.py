@@ -2,13 +2,17 @@
 
 `add_styles` defines the looks once in a document, `add_table` puts a table into it with its caption
 and notes, and `to_docx` makes a document of one table. The cells are those of every other format.
+
+Columns of numbers are aligned at the decimal point, by a decimal tab stop in their style: in the
+cells of a table Word and LibreOffice align to it without a tab character.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from captem.files import same_bytes_zip
@@ -19,6 +23,11 @@ if TYPE_CHECKING:
     from docx.document import Document
 
 _FONT = "Arial"
+# A number that has a decimal point to be aligned at, and what may stand in its column instead.
+_DECIMAL = re.compile(r"[<>]?-?\d*\.\d+(\[[a-z]{1,2}\])*")
+_WHOLE = re.compile(r"[<>]?-?\d+(\[[a-z]{1,2}\])*|[—-]?")
+# How far the point is from the left of the cell, in twips, where so many signs stand before it.
+_POINTS = {1: 200, 4: 500, 9: 1000}
 _MADE = dt.datetime(1980, 1, 1)
 _STYLE = "Table Captem"
 _TABLE_STYLE = """\
@@ -61,10 +70,10 @@ def _set_properties(document: Document, table: Table) -> None:
 def add_styles(document: Document) -> None:
     """Define every look once, by name, so that an author changes a style and not each cell."""
     from docx.enum.style import WD_STYLE_TYPE
-    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_TAB_ALIGNMENT
     from docx.oxml import parse_xml
     from docx.oxml.ns import nsdecls
-    from docx.shared import Pt, RGBColor
+    from docx.shared import Pt, RGBColor, Twips
 
     styles: Any = document.styles
     grey, black = RGBColor(0x59, 0x59, 0x59), RGBColor(0, 0, 0)
@@ -86,6 +95,9 @@ def add_styles(document: Document) -> None:
     paragraph("Table text indented").paragraph_format.left_indent = Pt(10)
     paragraph("Table number").paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     paragraph("Table column heading").font.bold = True
+    for signs, place in _POINTS.items():
+        stops = paragraph(_decimal_style(signs)).paragraph_format.tab_stops
+        stops.add_tab_stop(Twips(place), WD_TAB_ALIGNMENT.DECIMAL)
     number_heading = paragraph("Table number heading")
     number_heading.font.bold = True
     number_heading.paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
@@ -145,22 +157,55 @@ def add_table(document: Document, table: Table, width_twips: int) -> None:
     widths = [Twips(part) for part in _widths(table, width_twips)]
     for column, share in zip(grid.columns, widths, strict=True):
         column.width = share
-    head = _fill(grid, table, Row(table.columns), widths, header=True)
+    decimals = _decimal_columns(table)
+    head = _fill(grid, table, Row(table.columns), widths, decimals, header=True)
     _flag(head, "w:tblHeader")
     for row in table.rows:
-        _fill(grid, table, row, widths)
+        _fill(grid, table, row, widths, decimals)
     _describe(grid, table.title)
     for note in table.notes:
         _write(document.add_paragraph(style="Table note"), note)
 
 
-def _fill(grid: Any, table: Table, row: Row, widths: Sequence[int], header: bool = False) -> Any:
+def _decimal_columns(table: Table) -> dict[int, str]:
+    """Return the columns that are aligned at the decimal point, with the style of their cells.
+
+    In such a column there are numbers with a point, and beside them whole numbers, blanks and words
+    but nothing like `29/54 (54%)`, which has no point to be aligned at.
+    """
+    found = {}
+    for column in range(len(table.columns)):
+        cells = [row.cells[column] for row in table.rows if not row.heading]
+        decimals = [cell for cell in cells if _DECIMAL.fullmatch(cell)]
+        others = [cell for cell in cells if not _DECIMAL.fullmatch(cell)]
+        if column in table.text_columns or not decimals:
+            continue
+        if any(re.search(r"\d", cell) and not _WHOLE.fullmatch(cell) for cell in others):
+            continue
+        before = max(len(cell.partition(".")[0]) for cell in decimals)
+        signs = next((most for most in _POINTS if before <= most), max(_POINTS))
+        found[column] = _decimal_style(signs)
+    return found
+
+
+def _decimal_style(signs: int) -> str:
+    return f"Table decimal {signs}"
+
+
+def _fill(
+    grid: Any,
+    table: Table,
+    row: Row,
+    widths: Sequence[int],
+    decimals: Mapping[int, str],
+    header: bool = False,
+) -> Any:
     line = grid.add_row()
     _flag(line, "w:cantSplit")
     for i, (cell, share) in enumerate(zip(line.cells, widths, strict=True)):
         cell.width = share
         paragraph = cell.paragraphs[0]
-        paragraph.style = _paragraph_style(table, row, i, header)
+        paragraph.style = _paragraph_style(table, row, i, decimals, header)
         _write(paragraph, row.cells[i], "" if row.status == "ok" else "Not to be read alone")
     if row.heading:
         _span(line)
@@ -174,14 +219,20 @@ def _span(line: Any) -> None:
         extra._element.getparent().remove(extra._element)
 
 
-def _paragraph_style(table: Table, row: Row, column: int, header: bool) -> str:
-    text = column in table.text_columns
+def _paragraph_style(
+    table: Table, row: Row, column: int, decimals: Mapping[int, str], header: bool
+) -> str:
+    # Numbers aligned at their point stand near the left of their column, and its words with them.
+    text = column in table.text_columns or column in decimals
     if header:
         return "Table column heading" if text else "Table number heading"
     if row.heading:
         return "Table group heading"
     if column == 0 and row.indent:
         return "Table text indented"
+    number = _DECIMAL.fullmatch(row.cells[column]) or _WHOLE.fullmatch(row.cells[column])
+    if column in decimals and number:
+        return decimals[column]
     return "Table text" if text else "Table number"
 
 

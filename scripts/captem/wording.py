@@ -31,6 +31,16 @@ MODEL_WORDS = {
     "model.lesion_suvmax": "SUVmax of lesions at follow-up",
     "model.lesion_suvmax_cycles": "SUVmax of lesions, with cycles: association only",
 }
+# Every analysis of `captem.eligibility`, as a table of who is in which calls it.
+ANALYSIS_WORDS = {
+    "transition": "Change of the Krenning score",
+    "criterion": "SSTR criterion",
+    "transition.suvmax_ratio": "Change of SUVmax",
+    "association.mib1": "Gain of the Krenning score against MIB1 index",
+    "association.mib1_suvmax": "Change of SUVmax against MIB1 index",
+    "association.cycles": "Gain of the Krenning score against CAPTEM cycles",
+    "association.cycles_suvmax": "Change of SUVmax against CAPTEM cycles",
+} | {name: f"Model: {words}" for name, words in MODEL_WORDS.items()}
 PREDICTED_WORDS = {
     "predicted.krenning": "Predicted scores and gain, over the MIB1 index",
     "predicted.cycles": "Predicted scores and gain, over CAPTEM cycles: association only",
@@ -108,7 +118,14 @@ _WHOLE = {
     "sensitivity.reader": "each reader",
     "sensitivity.baseline_error": "any reliability",
 }
-SUBSET_WORDS = {ALL: "all patients", CONFIRMATORY: "confirmatory sources"}
+SUBSET_WORDS = {
+    ALL: "all patients",
+    CONFIRMATORY: "confirmatory sources",
+    "direction_up": "uptake rose",
+    "direction_same": "uptake stayed the same",
+    "direction_down": "uptake fell",
+    "direction_undetermined": "direction left open",
+}
 
 
 def reason_words(reason: str) -> str:

@@ -35,6 +35,7 @@ for _name in (
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
 
+from captem import config as captem_config
 from captem import preflight_rows as captem_preflight
 from captem import problems as captem_problems
 from captem.config import resolve
@@ -157,6 +158,23 @@ TABLES = (
     "sensitivity",
     "noise",
     "agreement",
+    "lesions",
+    "missing",
+    "deviations",
+)
+# Patient-level, hence only where it is asked for and nothing is masked.
+LISTING = SETTINGS["tables"]["listing"] and not MIN_COUNT
+if LISTING:
+    TABLES += ("listing",)
+# What says what the study is and how it looks; the table of deviations is about all other settings.
+NOT_OF_THE_ANALYSIS = (
+    "study",
+    "cut",
+    "sources",
+    "figures",
+    "manuscript",
+    "disclosure",
+    "patient_ids",
 )
 
 
@@ -274,9 +292,37 @@ def figure_files(name, category):
     return rest | {"svg": shown}
 
 
+def table_inputs():
+    """Return the inputs that a rule needs to have all tables (`captem.tables.all_tables`)."""
+    files = {
+        "statistics": shown("statistics.csv"),
+        "matrix": shown("transitions/matrix.csv"),
+        "flow": shown("cohort/flow.csv"),
+        "sources": f"{RESULTS}/cohort/sources.csv",
+    }
+    if LISTING:
+        files["patients"] = f"{RESULTS}/cohort/patients.csv"
+        files["changes"] = f"{RESULTS}/transitions/transitions.csv"
+    return files
+
+
+def table_settings():
+    """Return the params that a rule needs to have all tables: its settings, and their defaults."""
+    every = {
+        "settings": SETTINGS,
+        "defaults": captem_config.defaults(read_yaml("../schemas/config.schema.yaml")),
+    }
+    return {
+        name: {
+            key: value for key, value in found.items() if key not in NOT_OF_THE_ANALYSIS
+        }
+        for name, found in every.items()
+    }
+
+
 def table_files():
     """Return the outputs of the rule that makes the tables; the html goes into the report."""
-    files = {}
+    files = {"workbook": f"{SHOWN}/tables/tables.xlsx"}
     for number, name in enumerate(TABLES, start=1):
         stem = f"{SHOWN}/tables/{name}"
         files |= {f"{name}_{kind}": f"{stem}.{kind}" for kind in ("csv", "docx")}
@@ -284,7 +330,7 @@ def table_files():
             f"{stem}.html",
             caption="../report/tables.rst",
             category="6 Tables",
-            labels={"table": f"{number} {name.replace('_', ' ')}"},
+            labels={"table": f"{number:02d} {name.replace('_', ' ')}"},
         )
     return files
 

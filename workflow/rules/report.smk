@@ -14,12 +14,9 @@ rule render_summary:
     input:
         **{f"{name}_svg": f"{SHOWN}/figures/{name}.svg" for name in FIGURES},
         **{f"{name}_txt": f"{SHOWN}/figures/{name}.txt" for name in FIGURES},
+        **table_inputs(),
         template=workflow.source_path("../report/summary.html.jinja"),
         script=workflow.source_path("../report/summary.js"),
-        statistics=shown("statistics.csv"),
-        matrix=shown("transitions/matrix.csv"),
-        flow=f"{RESULTS}/cohort/flow.csv",
-        sources=f"{RESULTS}/cohort/sources.csv",
         problems=f"{RESULTS}/cohort/problems.csv",
         repairs=f"{RESULTS}/cohort/repairs.csv",
         provenance=f"{RESULTS}/provenance.json",
@@ -33,6 +30,7 @@ rule render_summary:
     conda:
         "../envs/analysis.yaml"
     params:
+        **table_settings(),
         study=SETTINGS["study"],
         cut=SETTINGS["cut"],
         figures=FIGURES,

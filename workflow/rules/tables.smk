@@ -2,17 +2,17 @@
 Tables: drawn from the statistics, for the page, the spreadsheet and the manuscript.
 
 REQUIRED INPUTS:
-    statistics.csv, transitions/matrix.csv, cohort/sources.csv
+    statistics.csv, transitions/matrix.csv, cohort/flow.csv, cohort/sources.csv
+    cohort/patients.csv, transitions/transitions.csv: for the listing, where the config asks for it
 OUTPUTS:
     tables/<name>.csv, html, docx
+    tables/tables.xlsx: all of them, a sheet each
 """
 
 
 rule make_tables:
     input:
-        statistics=shown("statistics.csv"),
-        matrix=shown("transitions/matrix.csv"),
-        sources=f"{RESULTS}/cohort/sources.csv",
+        **table_inputs(),
         code=needs("make_tables.py"),
     output:
         **table_files(),
@@ -20,6 +20,8 @@ rule make_tables:
         f"{SHOWN}/logs/make_tables.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        **table_settings(),
     message:
         "Making the tables."
     script:
