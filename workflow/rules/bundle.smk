@@ -40,7 +40,7 @@ BUNDLED = captem_bundle_contents.chosen(
     ],
     RESULTS,
     AUDIENCE,
-    listing=SETTINGS["tables"]["listing"],
+    listing=LISTING,
 )
 # The code that is shown: what is computed, in what order.
 SHOWN_CODE = [
@@ -74,7 +74,7 @@ rule make_bundle:
         workflow=SHOWN_CODE,
         audience=AUDIENCE,
         min_count=MIN_COUNT,
-        listing=SETTINGS["tables"]["listing"],
+        listing=LISTING,
     message:
         "Packing what the audience may have."
     script:

@@ -393,9 +393,8 @@ def say_where_results_are():
             f"No problems in the tables of study {SETTINGS['study']}.", file=sys.stderr
         )
     if "bundle" in workflow.dag_settings.targets:
-        listing = SETTINGS["tables"]["listing"]
         print(
-            captem_bundle_contents.as_text(BUNDLE, AUDIENCE, listing=listing),
+            captem_bundle_contents.as_text(BUNDLE, AUDIENCE, listing=LISTING),
             file=sys.stderr,
         )
     # A run for some other target, such as check, leaves the report as it was.
