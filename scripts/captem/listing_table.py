@@ -61,9 +61,14 @@ def _numbers(frame: pd.DataFrame, name: str) -> list[str]:
 
 def _scores(patients: pd.DataFrame, time: str) -> list[str]:
     low, high = (patients[f"krenning_{time}_{end}"] for end in ("low", "high"))
-    return [text or rounding.EMPTY for text in interval_text.cells(low, high)]
+    return [_range(text) for text in interval_text.cells(low, high)]
 
 
 def _percentages(patients: pd.DataFrame) -> list[str]:
     ends = zip(patients["mib1_low"], patients["mib1_high"], strict=True)
-    return [rounding.EMPTY if pd.isna(low) else notation.written(low, high) for low, high in ends]
+    return [_range("" if pd.isna(low) else notation.written(low, high)) for low, high in ends]
+
+
+def _range(text: str | None) -> str:
+    """Print an interval of `patients.csv` with the signs of a text: `2–3`, `≥20`."""
+    return text.replace(">=", "≥").replace("-", rounding.DASH) if text else rounding.EMPTY

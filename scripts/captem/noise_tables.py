@@ -219,7 +219,7 @@ def agreement(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
 
 
 def _occasion(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
-    words = row["estimand"][:1].upper() + row["estimand"][1:]
+    words = (row["estimand"][:1].upper() + row["estimand"][1:]).replace("<=", "≤")
     if row["estimand"] == "proportion":
         words = "Share of patients"
     name, _, value = row["term"].rpartition("_")

@@ -17,6 +17,8 @@ from captem.table_parts import Row, Table
 _TYPESET = re.compile(
     r"(?P<mark>\[[a-z]{1,2}\])|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![-/\w]|\.\d)"
 )
+# Spaces at which no line ends: of `n = 5` and of `(191 lesions)`.
+_TOGETHER = re.compile(r"(?<=\bn) (?== )|(?<=\bn =) |(?<=\d) (?=lesions\))")
 _NOTE = re.compile(r"\[([a-z]{1,2})\] ")
 
 
@@ -26,7 +28,7 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
     >>> list(pieces("SUVmax[a]"))
     [('text', 'SUV'), ('sub', 'max'), ('mark', 'a')]
     """
-    text = text.replace("n = ", "n\u00a0=\u00a0")
+    text = _TOGETHER.sub("\u00a0", text)
     end = 0
     for found in _TYPESET.finditer(text):
         if found.start() > end:

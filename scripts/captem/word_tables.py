@@ -28,6 +28,8 @@ _DECIMAL = re.compile(r"[<>]?-?\d*\.\d+(\[[a-z]{1,2}\])*")
 _WHOLE = re.compile(r"[<>]?-?\d+(\[[a-z]{1,2}\])*|[—-]?")
 # How far the point is from the left of the cell, in twips, where so many signs stand before it.
 _POINTS = {1: 200, 4: 500, 9: 1000}
+# The margins of a cell, in letters.
+_MARGIN = 2
 _MADE = dt.datetime(1980, 1, 1)
 _STYLE = "Table Captem"
 _TABLE_STYLE = """\
@@ -151,20 +153,22 @@ def add_table(document: Document, table: Table, width_twips: int) -> None:
     """
     from docx.shared import Twips
 
-    _write(document.add_paragraph(style="Caption"), table.title)
+    # By their ids: python-docx looks a style up by its name among all others for every cell.
+    ids = {style.name: style.style_id for style in document.styles}
+    _write(document.add_paragraph(style="Caption"), table.title, ids)
     grid = document.add_table(rows=0, cols=len(table.columns), style=_STYLE)
     grid.autofit = False
     widths = [Twips(part) for part in _widths(table, width_twips)]
     for column, share in zip(grid.columns, widths, strict=True):
         column.width = share
     decimals = _decimal_columns(table)
-    head = _fill(grid, table, Row(table.columns), widths, decimals, header=True)
+    head = _fill(grid, table, Row(table.columns), widths, decimals, ids, header=True)
     _flag(head, "w:tblHeader")
     for row in table.rows:
-        _fill(grid, table, row, widths, decimals)
-    _describe(grid, table.title)
+        _fill(grid, table, row, widths, decimals, ids)
+    _describe(grid, table)
     for note in table.notes:
-        _write(document.add_paragraph(style="Table note"), note)
+        _write(document.add_paragraph(style="Table note"), note, ids)
 
 
 def _decimal_columns(table: Table) -> dict[int, str]:
@@ -198,6 +202,7 @@ def _fill(
     row: Row,
     widths: Sequence[int],
     decimals: Mapping[int, str],
+    ids: Mapping[str, str],
     header: bool = False,
 ) -> Any:
     line = grid.add_row()
@@ -205,8 +210,8 @@ def _fill(
     for i, (cell, share) in enumerate(zip(line.cells, widths, strict=True)):
         cell.width = share
         paragraph = cell.paragraphs[0]
-        paragraph.style = _paragraph_style(table, row, i, decimals, header)
-        _write(paragraph, row.cells[i], "" if row.status == "ok" else "Not to be read alone")
+        paragraph._p.style = ids[_paragraph_style(table, row, i, decimals, header)]
+        _write(paragraph, row.cells[i], ids, "" if row.status == "ok" else "Not to be read alone")
     if row.heading:
         _span(line)
     return line
@@ -236,10 +241,12 @@ def _paragraph_style(
     return "Table text" if text else "Table number"
 
 
-def _write(paragraph: Any, text: str, style: str = "") -> None:
+def _write(paragraph: Any, text: str, ids: Mapping[str, str], style: str = "") -> None:
     named = {"mark": "Table mark", "sub": "SUV subscript", "italic": "P symbol"}
     for kind, piece in pieces(text):
-        paragraph.add_run(piece, style=named.get(kind, style) or None)
+        run = paragraph.add_run(piece)
+        if name := named.get(kind, style):
+            run._r.style = ids[name]
 
 
 def _flag(line: Any, name: str) -> None:
@@ -248,13 +255,17 @@ def _flag(line: Any, name: str) -> None:
     line._tr.get_or_add_trPr().append(OxmlElement(name))
 
 
-def _describe(grid: Any, title: str) -> None:
+def _describe(grid: Any, table: Table) -> None:
+    """Give the table its alternative text: the title, and what its columns are."""
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
 
-    caption = OxmlElement("w:tblCaption")
-    caption.set(qn("w:val"), title)
-    grid._tbl.tblPr.append(caption)
+    named = ", ".join(column for column in table.columns if column)
+    said = {"w:tblCaption": table.title, "w:tblDescription": f"A table with the columns {named}."}
+    for name, text in said.items():
+        element = OxmlElement(name)
+        element.set(qn("w:val"), text)
+        grid._tbl.tblPr.append(element)
 
 
 def _widths(table: Table, width: int) -> list[int]:
@@ -265,7 +276,10 @@ def _widths(table: Table, width: int) -> list[int]:
         longest = max((len(text) for text in texts), default=0)
         # A text may wrap; a number must not, nor the longest word of a heading.
         most = 34 if i in table.text_columns else 24
-        word = max((len(part) for part in heading.split()), default=0)
-        needs.append(max(6, word + 1, min(longest, most)))
+        # Headings are bold, and a capital is wider than a small letter.
+        words = [1 + len(part) + sum(map(str.isupper, part)) / 3 for part in heading.split()]
+        if i in table.text_columns:
+            words += [len(part) for text in texts for part in text.split() if len(part) <= most]
+        needs.append(max([4, *words, min(longest, most)]) + _MARGIN)
     scale = width / sum(needs)
     return [int(need * scale) for need in needs]
