@@ -235,6 +235,13 @@ def test_a_place_that_cannot_be_renamed_stops_the_bundle():
         made(COAUTHOR, {"manuscript/manuscript.docx": written})
 
 
+def test_the_listing_is_known_wherever_it_is_put():
+    note = "Patient-level:  every line\nis one person. Not for a bundle"
+    with pytest.raises(CaptemError, match=r"manuscript\.md holds the listing of patients"):
+        made(COAUTHOR, {"manuscript/manuscript.md": note.encode()})
+    assert made(PRIVATE, {"manuscript/manuscript.md": note.encode()})
+
+
 # The zip.
 
 

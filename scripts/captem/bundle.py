@@ -26,11 +26,14 @@ from captem.bundle_search import found_in, searchable
 from captem.bundle_settings import names, shared_config, shared_provenance, without_places
 from captem.errors import CaptemError
 from captem.files import write_bytes
+from captem.listing_table import PATIENT_LEVEL
 
 # The first moment that a zip can name.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 # Word and Excel files are packed already, but tiffs and pdfs still shrink.
 _PACKED = (".docx", ".xlsx", ".png")
+# What the listing of patients says of itself, wherever it is put.
+_LISTING = PATIENT_LEVEL.partition(".")[0]
 _TEXTS = (".html", ".md", ".txt", ".csv", ".svg")
 
 
@@ -162,6 +165,12 @@ def _check(files: Mapping[str, bytes], audience: str, codes: list[str], places: 
                 f"{FOR[audience]}; nothing was written. Take the code out of what you wrote "
                 "yourself: the template of the manuscript, its references, the notes at the top of "
                 "the tables, the names of sources."
+            )
+        if found_in(name, data, [_LISTING]):
+            raise CaptemError(
+                f"{name} holds the listing of patients, and cannot be in a bundle for "
+                f"{FOR[audience]}; nothing was written. Take it out of the template of the "
+                "manuscript."
             )
         place = found_in(name, data, told)
         if place:

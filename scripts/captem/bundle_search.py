@@ -41,7 +41,7 @@ def found_in(name: str, data: bytes, wanted: Iterable[str]) -> list[str]:
     name : of the file; its ending says how it is read. Pictures of points hold no text.
     data : its bytes.
     """
-    texts = texts_of(name, data)
+    texts = [" ".join(text.split()) for text in texts_of(name, data)]
     return [
         text
         for text in wanted
