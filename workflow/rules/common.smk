@@ -307,7 +307,7 @@ def table_inputs():
 
 
 def table_settings():
-    """Return the params that a rule needs to have all tables: its settings, and their defaults."""
+    """Return the params of a rule that needs all tables, its settings and their defaults."""
     every = {
         "settings": SETTINGS,
         "defaults": captem_config.defaults(read_yaml("../schemas/config.schema.yaml")),
