@@ -90,23 +90,32 @@ def test_every_characteristic_is_a_row_of_statistics(study: Study) -> None:
     shares = _shares(frame)
     described = frame[frame["analysis"].str.startswith("describe.")]
     medians = {rounding.measure(value) for value in described["estimate"].dropna()}
-    for row in tables.characteristics(frame).rows:
-        for cell in map(_bare, row.cells[1:]):
-            if SHARE.match(cell):
-                assert cell in shares
-            else:
-                parts = set(re.findall(r"[\d.]+", cell))
-                assert parts <= medians or cell in ("", rounding.EMPTY)
+    of_differences = described.loc[described["analysis"].eq("describe.difference"), "estimate"]
+    differences = {rounding.fixed(value, 2) for value in of_differences.dropna()}
+    made = [tables.characteristics(frame, by=by) for by in ("source", "direction", "none")]
+    made.append(tables.lesions(frame))
+    for table in made:
+        apart = table.columns[-1] == "Standardised difference"
+        for row in table.rows:
+            assert not apart or _bare(row.cells[-1]) in differences | {"", rounding.EMPTY}
+            for cell in map(_bare, row.cells[1 : len(row.cells) - apart]):
+                _is_described(cell, shares, medians)
+
+
+def _is_described(cell: str, shares: set[str], medians: set[str]) -> None:
+    if SHARE.match(cell):
+        assert cell in shares
+    else:
+        parts = set(re.findall(r"[\d.]+", cell))
+        assert parts <= medians or cell in ("", rounding.EMPTY)
 
 
 def test_every_count_of_statistics_is_shown(synthetic: Study) -> None:
     """The way back: no direction and no characteristic is left out."""
+    by_direction = tables.characteristics(synthetic.statistics, by="direction")
     shown = {
         _bare(cell)
-        for make in (
-            tables.characteristics, tables.transitions, tables.agreement, tables.sensitivity
-        )
-        for table in (make(synthetic.statistics),)
+        for table in (*synthetic.tables(), by_direction)
         for row in table.rows for cell in row.cells
     }  # fmt: skip
     frame = synthetic.statistics
@@ -194,7 +203,9 @@ def test_an_unstable_row_loses_its_mark_only_with_its_status(synthetic: Study) -
 
 def test_cycles_are_always_an_association(study: Study) -> None:
     table = tables.models(study.statistics)
-    lines = [row for row in _rows(table) if row["Term"].startswith("CAPTEM cycles")]
+    lines = [
+        row for row in _rows(table) if row["Term"].startswith(("CAPTEM cycles", "every term["))
+    ]
     if len(study.patients):
         assert lines
     assert all("Association only" in row["note"] for row in lines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ def to_xlsx(tables: Sequence[Table]) -> bytes:
     """Return the tables as an Excel workbook; the same tables give the same bytes."""
     from openpyxl import Workbook
     from openpyxl.styles import Alignment, Font, NamedStyle
+    from openpyxl.writer.excel import ExcelWriter
 
     workbook = Workbook()
     properties = workbook.properties
@@ -50,7 +52,8 @@ def to_xlsx(tables: Sequence[Table]) -> bytes:
     for table in tables:
         _sheet(workbook.create_sheet(sheet_name(table)), table)
     stream = io.BytesIO()
-    workbook.save(stream)
+    # Not by `workbook.save`, which writes the time of day into the properties.
+    ExcelWriter(workbook, zipfile.ZipFile(stream, "w")).save()
     return same_bytes_zip(stream.getvalue())
 
 
@@ -60,6 +63,8 @@ def sheet_name(table: Table) -> str:
 
 
 def _contents(sheet: Any, tables: Sequence[Table]) -> None:
+    from openpyxl.worksheet.hyperlink import Hyperlink
+
     sheet.title = CONTENTS
     _write(sheet.cell(1, 1), "Tables", "Table title")
     for column, heading in enumerate(("Sheet", "Title", "Data"), start=1):
@@ -67,7 +72,7 @@ def _contents(sheet: Any, tables: Sequence[Table]) -> None:
     for line, table in enumerate(tables, start=4):
         name = sheet.cell(line, 1)
         _write(name, sheet_name(table), "Table text")
-        name.hyperlink = f"#'{sheet_name(table)}'!A1"
+        name.hyperlink = Hyperlink(ref="", location=f"'{sheet_name(table)}'!A1")
         _write(sheet.cell(line, 2), table.title, "Table text")
         _write(sheet.cell(line, 3), table.data, "Table text")
     for letter, width in (("A", 20), ("B", 80), ("C", 18)):
