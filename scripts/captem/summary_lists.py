@@ -165,7 +165,8 @@ def _question(row: Mapping[str, Any]) -> str:
     if family == "describe":
         words = MEASURE_WORDS.get(name, analysis_words(analysis))
         # Median and quartiles are missing together, and are one question.
-        detail = "" if term in ("median", "quartile_1", "quartile_3") else term
+        named = MEASURE_WORDS.get(term, term.replace("_", " "))
+        detail = "" if term in ("median", "quartile_1", "quartile_3") else named
     elif family == "model":
         words = MODEL_WORDS.get(analysis, analysis_words(analysis))
         detail = TERM_WORDS.get(term, term)

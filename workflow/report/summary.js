@@ -10,13 +10,21 @@
   const keepsOrder = new Set(["table-transition_matrix"]);
   const squeezed = (text) => text.replace(/\s+/g, " ").trim();
   const isHeading = (row) => row.querySelector("th.group") !== null;
+  const isIndented = (row) => row.cells[0].classList.contains("indent");
+  // Rows stay in their group, and under a heading or under the row that they are indented below:
+  // a block is such a row with those below it.
+  const blocksOf = (rows, heading) => {
+    const blocks = [];
+    for (const row of rows) {
+      if (!heading && isIndented(row) && blocks.length) blocks.at(-1).below.push(row);
+      else blocks.push({ row, below: [] });
+    }
+    return blocks;
+  };
   const groupsOf = (table) => [...table.querySelectorAll("tbody")].map((body) => {
     const rows = [...body.rows];
-    return {
-      body,
-      heading: rows.find(isHeading),
-      rows: rows.filter((row) => !isHeading(row)),
-    };
+    const heading = rows.find(isHeading);
+    return { body, heading, blocks: blocksOf(rows.filter((row) => row !== heading), heading) };
   });
   const groups = new Map(tables.map((table) => [table, groupsOf(table)]));
   const spoken = tools.querySelector(".spoken");
@@ -48,17 +56,19 @@
     const way = next[heading.getAttribute("aria-sort") || "none"];
     table.querySelectorAll("thead th").forEach((other) => other.removeAttribute("aria-sort"));
     if (way !== "none") heading.setAttribute("aria-sort", way);
-    for (const { body, rows } of groups.get(table)) {
-      const order = rows.map((row, place) => ({ row, place, key: keyOf(row, column) }));
-      order.sort((one, other) => {
-        if (way === "none") return one.place - other.place;
-        if (one.key === null || other.key === null) {
-          return (one.key === null) - (other.key === null) || one.place - other.place;
-        }
-        const apart = compare(one.key, other.key) * (way === "ascending" ? 1 : -1);
-        return apart || one.place - other.place;
+    const ordered = (items, rowOf) => {
+      const keys = new Map(items.map((item) => [item, keyOf(rowOf(item), column)]));
+      // Sorting keeps the order of the analysis among equals.
+      return way === "none" ? items : [...items].sort((one, other) => {
+        const [first, second] = [keys.get(one), keys.get(other)];
+        if (first === null || second === null) return (first === null) - (second === null);
+        return compare(first, second) * (way === "ascending" ? 1 : -1);
       });
-      order.forEach(({ row }) => body.append(row));
+    };
+    for (const { body, blocks } of groups.get(table)) {
+      for (const { row, below } of ordered(blocks, (block) => block.row)) {
+        body.append(row, ...ordered(below, (under) => under));
+      }
     }
     const grouped = groups.get(table).length > 1 ? " within each group" : "";
     spoken.textContent = way === "none"
@@ -67,7 +77,7 @@
   };
 
   for (const table of tables) {
-    const most = Math.max(...groups.get(table).map(({ rows }) => rows.length));
+    const most = Math.max(...groups.get(table).map(({ blocks }) => blocks.length));
     if (keepsOrder.has(table.id) || most < 2) continue;
     [...table.querySelectorAll("thead th")].forEach((heading, column) => {
       if (!squeezed(heading.textContent)) return;
@@ -82,21 +92,26 @@
 
   const search = tools.querySelector("input");
   const left = tools.querySelector("output");
-  const all = tables.reduce(
-    (sum, table) => sum + groups.get(table).reduce((n, { rows }) => n + rows.length, 0), 0);
+  const all = tables.reduce((sum, table) => sum + groups.get(table).reduce(
+    (n, { blocks }) => n + blocks.reduce((m, { below }) => m + 1 + below.length, 0), 0), 0);
   const filter = () => {
     const words = squeezed(search.value.toLowerCase()).split(" ").filter(Boolean);
+    const matches = (...parts) => {
+      const text = parts.map((part) => (part ? part.textContent : "")).join(" ").toLowerCase();
+      return words.every((word) => text.includes(word));
+    };
     let shown = 0;
     let shownTables = 0;
     for (const table of tables) {
       let here = 0;
-      for (const { heading, rows } of groups.get(table)) {
-        const above = heading ? heading.textContent.toLowerCase() : "";
+      for (const { heading, blocks } of groups.get(table)) {
         let inGroup = 0;
-        for (const row of rows) {
-          const text = `${above} ${row.textContent.toLowerCase()}`;
-          row.hidden = !words.every((word) => text.includes(word));
-          inGroup += row.hidden ? 0 : 1;
+        for (const { row, below } of blocks) {
+          // What stands above a row is what it is about, and stays with it.
+          for (const under of below) under.hidden = !matches(heading, row, under);
+          const left = below.filter((under) => !under.hidden).length;
+          row.hidden = !left && !matches(heading, row);
+          inGroup += left + (row.hidden ? 0 : 1);
         }
         if (heading) heading.hidden = words.length > 0 && inGroup === 0;
         here += inGroup;
