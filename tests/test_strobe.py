@@ -10,14 +10,15 @@ import docx
 import pytest
 from captem import origin, strobe, strobe_items, table_formats, word_tables
 from figure_data import FIGURES
-from studies import Study, from_text, shipped, without_patients
+from studies import ROOT, Study, from_text, shipped, without_patients
 
 # The checklist for cohort studies, item by item, as it was published in 2007.
 PARTS = {1: "ab", 6: "ab", 12: "abcde", 13: "abc", 14: "abc", 16: "abc"}
 PUBLISHED = [f"{item}{part}" for item in range(1, 23) for part in PARTS.get(item, [""])]
 SECTIONS = (
-    "Title page", "Abstract", "Introduction", "Methods", "Design", "Statistical analysis",
-    "Results", "Discussion", "Limitations", "Funding",
+    "Title", "Abstract", "Introduction", "Methods", "Methods: Study design and setting",
+    "Methods: Participants", "Methods: Statistical methods", "Results", "Results: Participants",
+    "Discussion", "Discussion: Limitations", "Other information",
 )  # fmt: skip
 UP = "transition.proportion/krenning/all/up"
 
@@ -179,8 +180,29 @@ def test_word_has_the_items_in_a_table_with_a_header_that_repeats():
     assert "synthetic data" in document.paragraphs[0].text
 
 
+def test_a_section_is_named_with_its_part():
+    lines = _lines(_run(shipped("config")))
+    expected = {
+        "1a": "Title",
+        "6a": "Methods: Participants",
+        "12a": "Methods: Statistical methods",
+        "13a": "Results: Participants",
+        "19": "Discussion: Limitations",
+        "22": "Other information",
+    }
+    for number, section in expected.items():
+        assert f"{strobe.DOCUMENT}, {section}" in lines[number]["Where"].split("; "), number
+
+
+def test_the_manuscript_that_ships_has_a_section_for_almost_every_item():
+    template = (ROOT / "workflow/manuscript/manuscript.md.jinja").read_text(encoding="utf-8")
+    sections = strobe.headings(template[template.index("---") :])
+    lines = _lines(_run(shipped("config"), sections=sections))
+    without = {number for number, line in lines.items() if strobe.DOCUMENT not in line["Where"]}
+    assert without == {"6b", "13c", "14b", "14c", "16c"}
+
+
 def test_headings_of_a_text():
-    text = (
-        "---\ntitle: x\n---\n# *Uptake*\n\nNo # heading.\n\n## Study design {#design}\n### End ##\n"
-    )
-    assert strobe.headings(text) == ["Uptake", "Study design", "End"]
+    text = "---\ntitle: x\n---\n# *Uptake*\n\nNo # heading.\n\n## Design {#design}\n# End ##\n"
+    assert strobe.headings(text) == ["Title", "Uptake", "Uptake: Design", "End"]
+    assert strobe.headings("## Alone\n") == ["Alone"]

@@ -107,14 +107,18 @@ class Run:
         self, *, sections: Sequence[str] = (), tables: Sequence[str] = (),
         figures: Sequence[str] = (), files: Sequence[str] = (),
     ) -> tuple[str, ...]:  # fmt: skip
-        """Return those of the places that this run has; a section is found by a word of its name.
+        """Return those of the places that this run has; a section is found by words of its name.
 
-        The last heading with the word is taken: that of the part, not of the whole.
+        The first heading with all of the words is taken.
         """
         headings = []
-        for word in sections:
-            found = [text for text in self.sections if word.lower() in text.lower()]
-            headings += found[-1:]
+        for words in sections:
+            found = [
+                text
+                for text in self.sections
+                if all(word in text.lower() for word in words.split())
+            ]
+            headings += found[:1]
         return (
             *(f"{DOCUMENT}, {text}" for text in dict.fromkeys(headings)),
             *(f"tables/{name}.docx" for name in tables if name in self.tables),
@@ -147,7 +151,7 @@ def checklist(run: Run, data: str = RECORDED) -> parts.Table:
         "Cohort studies, items and parts as STROBE numbers them; the words are captem's own. The "
         "official checklist is that of the STROBE group; a journal may ask for its form.",
         "Answered by the run: the answer stands in the files named. By the author: the run cannot "
-        "know it; where a section of the manuscript is named, it holds a default text to be "
+        "know it; where a section of the manuscript is named, what stands there is to be "
         "checked. Files are named from the folder of the results.",
     ]
     columns = ("Item", "What is asked", "Answered by", "Where", "What the run says")
@@ -158,13 +162,20 @@ def checklist(run: Run, data: str = RECORDED) -> parts.Table:
 
 
 def headings(markdown: str) -> list[str]:
-    """Return the headings of a text in Markdown, in their order.
+    """Return the headings of a manuscript in Markdown, each behind that of its part.
 
-    >>> headings("# A study\n\nText.\n\n## Setting {#setting}\n")
-    ['A study', 'Setting']
+    >>> headings("---\\ntitle: x\\n---\\n# Methods {#m}\\n\\nText.\\n\\n## Setting\\n")
+    ['Title', 'Methods', 'Methods: Setting']
     """
-    return [re.sub(r"\s*\{[^{}]*\}\s*$|[*_`]", "", text).strip()
-            for text in re.findall(r"^#{1,6} +(.+?) *#* *$", markdown, re.MULTILINE)]  # fmt: skip
+    front = re.match(r"---\n(.*?)\n---\n", markdown, re.DOTALL)
+    found = ["Title"] if front and re.search(r"^title:", front[1], re.MULTILINE) else []
+    part = ""
+    for level, text in re.findall(r"^(#{1,6}) +(.+?) *#* *$", markdown, re.MULTILINE):
+        name = re.sub(r"\s*\{[^{}]*\}\s*$|[*_`]", "", text).strip()
+        if len(level) == 1:
+            part = name
+        found.append(name if len(level) == 1 or not part else f"{part}: {name}")
+    return found
 
 
 def _numbered(number: str) -> str:
@@ -183,7 +194,9 @@ def _author(*sections: str, says: str = "") -> Callable[[Run], Answer]:
 
     def answer(run: Run) -> Answer:
         places = run.places(sections=sections)
-        standing = "The manuscript has a default text: check and complete it" if places else ""
+        standing = (
+            "The manuscript has a place for it, to be checked and completed" if places else ""
+        )
         return Answer(". ".join(filter(None, (says, standing))) or "the author's", places, AUTHOR)
 
     return answer
@@ -205,7 +218,7 @@ def _design(run: Run) -> Answer:
         says += f"Confirmatory: {', '.join(planned)}; all else is exploratory"
     else:
         says += "No source is confirmatory: all results are exploratory"
-    return Answer(says, run.places(sections=("design",), files=("provenance.json",)), BOTH)
+    return Answer(says, run.places(sections=("method design",), files=("provenance.json",)), BOTH)
 
 
 def _patients(run: Run, row_id: str) -> str:
@@ -219,7 +232,7 @@ def _participants(run: Run) -> Answer:
         f"Where a patient has several follow-up PETs, {chosen} counts. Who is left out of which "
         "analysis, and why, is counted. How patients were found and chosen is the author's"
     )
-    places = run.places(sections=("participants", "patients"), figures=("flow",))
+    places = run.places(sections=("method participants",), figures=("flow",))
     return Answer(says, places, BOTH)
 
 
@@ -232,7 +245,7 @@ def _variables(run: Run) -> Answer:
         f"{RULE_WORDS[criterion['rule']]}. Predictor: MIB1 index. CAPTEM cycles: an association "
         f"only. Held fixed: the baseline value; further covariates: {terms}"
     )
-    return Answer(says, run.places(sections=("variables", "outcomes"), files=("provenance.json",)))
+    return Answer(says, run.places(sections=("method variables",), files=("provenance.json",)))
 
 
 def _measurement(run: Run) -> Answer:
@@ -246,7 +259,7 @@ def _measurement(run: Run) -> Answer:
         told.append("two readers are compared")
     says = "; ".join(told) or "no scanner or tracer is given for both scans"
     says += ". How scans were made and read is the author's"
-    places = run.places(sections=("measure", "imaging"), tables=("characteristics", "agreement"))
+    places = run.places(sections=("method measure",), tables=("characteristics", "agreement"))
     return Answer(says, places, BOTH)
 
 
@@ -256,7 +269,7 @@ def _bias(run: Run) -> Answer:
         "stands beside the observed one; sensitivity analyses ask the question in other ways"
     )
     places = run.places(
-        sections=("bias", "statistical"), tables=("noise", "sensitivity"),
+        sections=("method bias",), tables=("noise", "sensitivity"),
         figures=("regression_to_mean", "sensitivity"),
     )  # fmt: skip
     return Answer(says, places)
@@ -267,7 +280,7 @@ def _size(run: Run) -> Answer:
         f"Every patient recorded is counted: {run.counted('recorded')}. No size was computed "
         "by the run; why so many is the author's"
     )
-    return Answer(says, run.places(sections=("size",), figures=("flow",)), BOTH)
+    return Answer(says, run.places(sections=("method size",), figures=("flow",)), BOTH)
 
 
 def _quantities(run: Run) -> Answer:
@@ -279,7 +292,7 @@ def _quantities(run: Run) -> Answer:
     )
     bent = ", ".join(name.replace("_", " ") for name in run.settings["models"]["splines"])
     says += f". Terms that may bend: {bent}" if bent else ""
-    return Answer(says, run.places(sections=("statistical",), files=("provenance.json",)))
+    return Answer(says, run.places(sections=("method statistical",), files=("provenance.json",)))
 
 
 def _methods(run: Run) -> Answer:
@@ -287,7 +300,9 @@ def _methods(run: Run) -> Answer:
     if not run.stat.has(PRIMARY):
         says += f". The primary model is {run.said(PRIMARY, 'told')}"
     places = run.places(
-        sections=("statistical",), tables=("transitions", "models"), files=("statistics.csv",)
+        sections=("method statistical",),
+        tables=("transitions", "models"),
+        files=("statistics.csv",),
     )
     return Answer(says, places)
 
@@ -299,7 +314,7 @@ def _subgroups(run: Run) -> Answer:
     )
     says += "no interaction is tested"
     tables = ("transitions", "models") if own else ()
-    return Answer(says, run.places(sections=("statistical",), tables=tables))
+    return Answer(says, run.places(sections=("method statistical",), tables=tables))
 
 
 def _missing(run: Run) -> Answer:
@@ -309,9 +324,7 @@ def _missing(run: Run) -> Answer:
             ". The primary model is fitted with missing values imputed as well: "
             f"{run.said(f'{PRIMARY}/imputed', 'ratio')}"
         )
-    return Answer(
-        says, run.places(sections=("missing", "statistical"), tables=("missing", "models"))
-    )
+    return Answer(says, run.places(sections=("method statistical",), tables=("missing", "models")))
 
 
 def _lost(run: Run) -> Answer:
@@ -323,7 +336,7 @@ def _lost(run: Run) -> Answer:
             f". Share whose uptake rose if all without a follow-up score fell, "
             f"{run.said(f'{row}worst', 'share')}; if all rose, {run.said(f'{row}best', 'share')}"
         )
-    return Answer(says, run.places(sections=("missing", "statistical"), tables=("sensitivity",)))
+    return Answer(says, run.places(sections=("method statistical",), tables=("sensitivity",)))
 
 
 def _sensitivity(run: Run) -> Answer:
@@ -332,9 +345,7 @@ def _sensitivity(run: Run) -> Answer:
         "thresholds and rules, corrected for noise of the baseline, without each patient in turn, "
         "and with those not scanned again at their best and worst"
     )
-    return Answer(
-        says, run.places(sections=("sensitivity", "statistical"), tables=("sensitivity",))
-    )
+    return Answer(says, run.places(sections=("method statistical",), tables=("sensitivity",)))
 
 
 def _stages(run: Run) -> Answer:
@@ -346,13 +357,13 @@ def _stages(run: Run) -> Answer:
         ("in the primary model", "model.krenning", "analysed"),
     )
     says = "; ".join(f"{words}, {run.counted(step, reason)}" for words, step, reason in steps)
-    return Answer(says, run.places(sections=("participants",), figures=("flow",)))
+    return Answer(says, run.places(sections=("result participants",), figures=("flow",)))
 
 
 def _left_out(run: Run) -> Answer:
     told = run.reasons("excluded") + run.reasons("transition") + run.reasons("model.krenning")
     says = "; ".join(dict.fromkeys(told)) or "nobody is left out"
-    return Answer(says, run.places(sections=("participants",), figures=("flow",)), BOTH)
+    return Answer(says, run.places(sections=("result participants",), figures=("flow",)), BOTH)
 
 
 def _diagram(run: Run) -> Answer:
@@ -364,7 +375,10 @@ def _characteristics(run: Run) -> Answer:
     says = f"patients described: {_patients(run, PATIENTS)}"
     if run.empty == _NO_PATIENT:
         says = _NO_PATIENT
-    places = run.places(sections=("characteristics",), tables=("characteristics", "lesions"))
+    places = run.places(
+        sections=("result descriptive", "result characteristics"),
+        tables=("characteristics", "lesions"),
+    )
     return Answer(says, places, BOTH)
 
 
@@ -393,7 +407,7 @@ def _outcomes(run: Run) -> Answer:
         f"before, in {run.shares(GAINED)}"
     )
     places = run.places(
-        sections=("outcome", "uptake"), tables=("transition_matrix", "transitions"),
+        sections=("result uptake", "result outcome"), tables=("transition_matrix", "transitions"),
         figures=("transition_matrix", "alluvial"),
     )  # fmt: skip
     return Answer(says, places)
@@ -405,7 +419,9 @@ def _results(run: Run) -> Answer:
         f"{run.said(PRIMARY, 'told')}. Without the baseline: rank correlations"
     )
     places = run.places(
-        sections=("model", "main results"), tables=("models", "associations"), figures=("forest",)
+        sections=("result goes with", "result model", "result main"),
+        tables=("models", "associations"),
+        figures=("forest",),
     )
     return Answer(says, places)
 
@@ -415,7 +431,7 @@ def _categories(run: Run) -> Answer:
     says = f"the score is split at {threshold} for the SSTR criterion; MIB1 is not grouped"
     if run.statistics["analysis"].eq("sensitivity.who_grade").any():
         says += " but for one sensitivity analysis, by WHO grade"
-    return Answer(says, run.places(sections=("variables", "outcomes"), files=("provenance.json",)))
+    return Answer(says, run.places(sections=("method variables",), files=("provenance.json",)))
 
 
 def _absolute(run: Run) -> Answer:
@@ -438,8 +454,8 @@ def _others(run: Run) -> Answer:
         low, high = (rounding.number(run.stat.row(row)["estimate"]) for row in ends)
         says += f"; without each patient in turn the odds ratio is {low} to {high}"
     places = run.places(
-        sections=("other analyses", "sensitivity"), tables=("sensitivity", "noise", "agreement"),
-        figures=("sensitivity",),
+        sections=("result sensitivity", "result other"),
+        tables=("sensitivity", "noise", "agreement"), figures=("sensitivity",),
     )  # fmt: skip
     return Answer(says, places)
 
@@ -447,10 +463,10 @@ def _others(run: Run) -> Answer:
 ANSWERS: dict[str, Callable[[Run], Answer]] = {
     "1a": _author("title", says="the study compares patients before and after CAPTEM"),
     "1b": _author("abstract"),
-    "2": _author("introduction", "background"),
-    "3": _author("introduction", "objectives"),
+    "2": _author("introduction"),
+    "3": _author("introduction"),
     "4": _design,
-    "5": _author("setting"),
+    "5": _author("method setting"),
     "6a": _participants,
     "6b": lambda run: Answer("no patient is matched to another", by=NOBODY),
     "7": _variables,
@@ -474,9 +490,9 @@ ANSWERS: dict[str, Callable[[Run], Answer]] = {
     "16b": _categories,
     "16c": _absolute,
     "17": _others,
-    "18": _author("key results", "discussion"),
+    "18": _author("discussion"),
     "19": _author("limitations"),
-    "20": _author("interpretation", "discussion"),
-    "21": _author("generali", "discussion"),
-    "22": _author("funding"),
+    "20": _author("discussion"),
+    "21": _author("discussion"),
+    "22": _author("other information", "funding"),
 }
