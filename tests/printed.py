@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -110,24 +110,25 @@ def trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def forms(value: float) -> set[str]:
+@cache
+def forms(value: float) -> frozenset[str]:
     """Return every form in which an estimate or an end of an interval may be printed."""
     if pd.isna(value):
-        return set()
+        return frozenset()
     if math.isinf(value):
-        return {significant(value)}
+        return frozenset({significant(value)})
     found = {significant(value)} | bound(value)
     for places in (0, 1, 2):
         text, part = rounded(value, places), rounded(100 * value, places)
         found |= {text, trimmed(text), f"{part}%", f"{trimmed(part)}%"}
-    return found
+    return frozenset(found)
 
 
-def row_forms(row: dict, name: str) -> set[str]:
+def row_forms(row: dict, name: str) -> frozenset[str]:
     """Return the forms of a number of a row; of a row that estimates P, those of P as well."""
     found = forms(row[name])
     if found and str(row["estimand"]).startswith("P of"):
-        found.add(p_text(row[name]))
+        return found | {p_text(row[name])}
     return found
 
 
@@ -159,7 +160,7 @@ class Known:
         return found
 
     @cached_property
-    def estimates(self) -> list[tuple[set[str], set[str], set[str]]]:
+    def estimates(self) -> list[tuple[frozenset[str], ...]]:
         """Return the forms of estimate, low and high of each row that has an interval."""
         names = ("estimate", "conf_low", "conf_high")
         return [tuple(row_forms(row, name) for name in names) for row in self.rows

@@ -109,7 +109,8 @@ def page(text: str) -> _Html:
 
 
 def _paragraph(paragraph) -> str:
-    runs = [run.text for run in paragraph.runs if run.style.name != "Table mark"]
+    # The name of a style is looked up slowly; its id stands at the run.
+    runs = [run.text for run in paragraph.runs if run._r.style != "Tablemark"]
     return _bare("".join(runs) if runs else paragraph.text)
 
 
