@@ -5,6 +5,7 @@
     snakemake --cores 2 check --configfile my_study.yaml    only read and check its tables
     snakemake --cores 2 template                            forms for collecting data
     snakemake --cores 2 preflight                           look over the figures before they are sent
+    snakemake --cores 2 manuscript                          the text with the numbers of the run
 
 The settings are explained in config/README.md, the results in results/README.md.
 """
@@ -45,6 +46,8 @@ onsuccess:
     say_where_results_are()
     if "preflight" in workflow.dag_settings.targets:
         say_what_preflight_found()
+    if "manuscript" in workflow.dag_settings.targets:
+        say_what_the_manuscript_holds()
 
 
 onerror:

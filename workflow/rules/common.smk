@@ -29,6 +29,7 @@ for _name in (
     "config",
     "problems",
     "preflight_rows",
+    "manuscript_list",
     "identity",
     "profiles",
 ):
@@ -36,6 +37,7 @@ for _name in (
 sys.path.insert(0, str(_module.parent.parent))
 
 from captem import config as captem_config
+from captem import manuscript_list as captem_manuscript
 from captem import preflight_rows as captem_preflight
 from captem import problems as captem_problems
 from captem.config import resolve
@@ -162,6 +164,12 @@ TABLES = (
     "missing",
     "deviations",
 )
+# What ships for the manuscript, each to be replaced by a file of the user's.
+OF_MANUSCRIPT = {
+    "template": "manuscript.md.jinja",
+    "bibliography": "references.bib",
+    "style": "numeric.csl",
+}
 # Patient-level, hence only where it is asked for and nothing is masked.
 LISTING = SETTINGS["tables"]["listing"] and not MIN_COUNT
 if LISTING:
@@ -335,6 +343,39 @@ def table_files():
     return files
 
 
+def manuscript_file(kind):
+    """Return the user's template, references or citation style, or the one that ships.
+
+    A file of the user that is not there is no input: the script says in words what is missing.
+    """
+    own = SETTINGS["manuscript"][kind]
+    if own:
+        return local(own) if is_file(own) else []
+    return workflow.source_path(f"../manuscript/{OF_MANUSCRIPT[kind]}")
+
+
+def manuscript_inputs():
+    """Return the inputs of the rules that read the whole manuscript."""
+    figures = {
+        f"{name}_{kind}": f"{SHOWN}/figures/{name}.{kind}"
+        for name in FIGURES
+        for kind in ("txt", "png")
+    }
+    own = {kind: manuscript_file(kind) for kind in OF_MANUSCRIPT}
+    provenance = {"provenance": f"{RESULTS}/provenance.json"}
+    return figures | table_inputs() | own | provenance
+
+
+def manuscript_settings():
+    """Return the params of the rules that read the whole manuscript."""
+    config = SETTINGS | {"disclosure": {"min_count": MIN_COUNT}}
+    return table_settings() | {
+        "figures": list(FIGURES),
+        "config": config,
+        "shipped": OF_MANUSCRIPT,
+    }
+
+
 def report_contents():
     """Return all that report.html shows, and what summary.html is made with."""
     figures = [
@@ -441,6 +482,20 @@ def say_what_preflight_found():
     )
     print(captem_preflight.as_text(found), file=sys.stderr)
     print(f"All checks: {RESULTS}/preflight.csv", file=sys.stderr)
+
+
+def say_what_the_manuscript_holds():
+    """Print how many numbers have a name, and which typed ones disagree with the results."""
+    listed = f"{SHOWN}/manuscript/numbers.csv"
+    print(
+        "\n"
+        + captem_manuscript.as_text(
+            captem_manuscript.read(listed), SETTINGS["manuscript"]["template"]
+        ),
+        file=sys.stderr,
+    )
+    print(f"All of them: {listed}", file=sys.stderr)
+    print(f"The manuscript: {SHOWN}/manuscript/manuscript.docx", file=sys.stderr)
 
 
 def say_what_went_wrong(log):

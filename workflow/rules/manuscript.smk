@@ -2,10 +2,59 @@
 Manuscript: the text with the numbers of this run, and the checklist of STROBE.
 
 REQUIRED INPUTS:
-    statistics.csv, the tables, the figures with their captions
+    statistics.csv and what the tables are made from, the figures with their captions
+    provenance.json: for the versions in the text
+    template, references and citation style: those of the config, else those in workflow/manuscript/
 OUTPUTS:
     manuscript/manuscript.md, docx, html, pdf
+    manuscript/numbers.csv: each number in the text with its row
+    manuscript/strobe.docx, csv: the checklist
 """
+
+
+rule render_manuscript:
+    input:
+        **manuscript_inputs(),
+        code=needs("render_manuscript.py"),
+    output:
+        markdown=f"{SHOWN}/manuscript/manuscript.md",
+        numbers=f"{SHOWN}/manuscript/numbers.csv",
+    log:
+        f"{SHOWN}/logs/render_manuscript.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        **manuscript_settings(),
+    message:
+        "Filling in the manuscript."
+    script:
+        "../../scripts/render_manuscript.py"
+
+
+# A rule of its own: where the template has an error, the documents of the last run stay.
+rule typeset_manuscript:
+    input:
+        **manuscript_inputs(),
+        # Past the check of the text only.
+        markdown=f"{SHOWN}/manuscript/manuscript.md",
+        page=workflow.source_path("../manuscript/page.html"),
+        sheet=workflow.source_path("../manuscript/page.typ"),
+        code=needs("typeset_manuscript.py"),
+    output:
+        **{
+            kind: f"{SHOWN}/manuscript/manuscript.{kind}"
+            for kind in ("docx", "html", "pdf")
+        },
+    log:
+        f"{SHOWN}/logs/typeset_manuscript.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        **manuscript_settings(),
+    message:
+        "Setting the manuscript as Word document, web page and PDF."
+    script:
+        "../../scripts/typeset_manuscript.py"
 
 
 rule write_strobe_checklist:
@@ -31,3 +80,10 @@ rule write_strobe_checklist:
         "Filling in the checklist of STROBE."
     script:
         "../../scripts/write_strobe_checklist.py"
+
+
+rule manuscript:
+    input:
+        rules.render_manuscript.output,
+        rules.typeset_manuscript.output,
+        rules.write_strobe_checklist.output,
