@@ -18,6 +18,7 @@ BUNDLED = captem_bundle_contents.chosen(
     [
         *rules.figures.input,
         *rules.tables.input,
+        *rules.manuscript.input,
         f"{SHOWN}/summary.html",
         *(
             [
