@@ -134,11 +134,12 @@ def name_of(path: str, results: str) -> str:
     'figures/flow.svg'
     >>> name_of("elsewhere/results/mine/disclosure/statistics.csv", "results/mine")
     'statistics.csv'
+    >>> name_of("results/mine/disclosure/masked.csv", "results/mine")
+    'disclosure/masked.csv'
     """
     below = path.replace("\\", "/").split(f"{results}/", 1)[1].removeprefix("public/")
-    if below == "disclosure/masked.csv":
-        return below
-    return below.removeprefix("disclosure/")
+    copied = below.removeprefix("disclosure/")
+    return copied if allowed(copied, PUBLIC) else below
 
 
 @cache
