@@ -352,3 +352,47 @@ def test_the_letters_do_not_run_out() -> None:
     table = Table("x", "t", ("A",), tuple(Row((mark,)) for mark in marks), tuple(notes.notes()))
     last = _rows(replace(table, data="recorded"))[-1]
     assert last["note"] == "Reason 59."
+
+
+def _all_masked(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows as they are where every count of theirs is too few to be shown."""
+    masked = frame.copy()
+    names = ["estimate", "conf_low", "conf_high", "statistic", "p_value", "p_low", "p_high",
+             "p_adjusted", "n_patients", "n_lesions", "n_events"]  # fmt: skip
+    masked[names] = None
+    masked["status"], masked["reason"] = "not_estimable", "masked: fewer than 5"
+    return statistics.frame(masked.to_dict("records"))
+
+
+def test_where_all_is_masked_no_number_is_left(synthetic: Study) -> None:
+    frame = _all_masked(synthetic.statistics)
+    matrix = synthetic.matrix.copy()
+    matrix[matrix.columns[1:]] = math.nan
+    made = {table.name: table for table in (
+        tables.characteristics(frame), tables.transition_matrix(matrix, frame),
+        tables.transitions(frame), tables.associations(frame), tables.models(frame),
+        tables.sensitivity(frame), tables.noise(frame), tables.agreement(frame),
+        tables.lesions(frame),
+    )}  # fmt: skip
+    for table in made.values():
+        cells = [cell for row in table.rows for cell in row.cells[1:]]
+        assert any(_bare(cell) == "masked" for cell in cells), table.name
+        numbers = [
+            cell for row in table.rows
+            for column, cell in enumerate(row.cells)
+            if column not in table.text_columns and re.search(r"\d", _bare(cell))
+        ]  # fmt: skip
+        assert not numbers, table.name
+        word_tables.to_docx(table)
+    assert any("too few to be shown" in note for note in made["transition_matrix"].notes)
+    # The reason is said once, as it is.
+    assert "[a] Masked: fewer than 5." in made["characteristics"].notes
+
+
+def test_a_masked_cell_takes_its_totals_with_it(synthetic: Study) -> None:
+    matrix = synthetic.matrix.copy()
+    matrix.loc[1, "2"] = math.nan
+    rows = [row.cells[1:] for row in tables.transition_matrix(matrix).rows]
+    hidden = [(i, j) for i, row in enumerate(rows) for j, cell in enumerate(row)
+              if cell == "masked"]  # fmt: skip
+    assert hidden == [(1, 2), (1, 5), (5, 2), (5, 5)]

@@ -96,14 +96,14 @@ def _roles(settings: Mapping[str, Any]) -> Cells:
 
 
 def _patients(flow: pd.DataFrame) -> Cells:
-    steps = flow.to_dict("records")
+    steps = [row | {"n": parts.count(row["n"])} for row in flow.to_dict("records")]
     recorded = next((row["n"] for row in steps if row["step"] == "recorded"), None)
     every = "All patients recorded"
-    if recorded is not None and pd.notna(recorded):
-        every += f" (n = {int(recorded)})"
+    if recorded is not None:
+        every += f" (n = {recorded})"
     for row in steps:
         if row["step"] == "excluded" and row["n"] != 0:
-            said = parts.MASKED if pd.isna(row["n"]) else str(int(row["n"]))
+            said = parts.MASKED if row["n"] is None else row["n"]
             yield every, f"left out: {said}", str(row["reason"])
 
 

@@ -122,14 +122,14 @@ def _share(row: dict[str, Any], footnotes: parts.Footnotes) -> str:
 
 def _losses(flow: pd.DataFrame, columns: int) -> list[parts.Row]:
     """Return a line for each analysis: how many are in it, and how many are not, and why."""
-    steps = flow.astype({"reason": object}).where(flow.notna(), None).to_dict("records")
+    steps = [row | {"n": parts.count(row["n"])} for row in flow.to_dict("records")]
     included = next((row["n"] for row in steps if row["step"] == "included"), None)
     lines = []
     for step in parts.in_order(row["step"] for row in steps if row["step"] in ANALYSIS_WORDS):
         own = [row for row in steps if row["step"] == step]
         analysed = next((row["n"] for row in own if row["reason"] == "analysed"), None)
         left_out = [
-            f"{row['reason']}: {parts.MASKED if row['n'] is None else int(row['n'])}"
+            f"{row['reason']}: {parts.MASKED if row['n'] is None else row['n']}"
             for row in own if row["reason"] != "analysed" and row["n"] != 0
         ]  # fmt: skip
         if included == 0:
@@ -137,7 +137,7 @@ def _losses(flow: pd.DataFrame, columns: int) -> list[parts.Row]:
         elif analysed is None or included is None:
             share = parts.MASKED
         else:
-            share = rounding.share(int(analysed), int(included))
+            share = rounding.share(analysed, included)
         cells = (ANALYSIS_WORDS[step], share, *("",) * (columns - 1), "; ".join(left_out))
         lines.append(parts.Row((*cells[:-1], cells[-1] or "nobody is left out"), indent=True))
     return lines

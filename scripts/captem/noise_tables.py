@@ -77,7 +77,7 @@ def noise(statistics: pd.DataFrame, data: str = RECORDED) -> parts.Table:
         lines.append(parts.Row((heading, "", "", ""), heading=True))
         # The same refusal for every assumption would be the same line many times.
         if all(row["status"] == "not_estimable" for row in group):
-            cells = (f"any{parts.mark(group[0], footnotes)}", *(rounding.EMPTY,) * 3)
+            cells = (f"any{parts.mark(group[0], footnotes)}", *(parts.blank(group[0]),) * 3)
             lines.append(parts.Row(cells, indent=True, status="not_estimable"))
             continue
         for term in parts.in_order(row["term"] for row in group):
