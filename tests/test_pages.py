@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import axe_core_python
 import figure_data
 import pytest
 from conftest import Clone
@@ -48,6 +49,17 @@ LOCAL = ("file:", "data:", "blob:", "about:")
 PATIENCE = 20  # seconds, for a machine that does much else
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+RUN_AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then(found => done(found.violations.map(
+    one => [one.impact, one.id, one.nodes[0].html.slice(0, 200)])), error => done([String(error)]));
+"""
+# How the page is left by what was pressed: the first column of each body of a table.
+FIRST_COLUMN = """
+return [...arguments[0].tBodies].map(body => [...body.rows].filter(row => !row.hidden)
+    .map(row => row.cells[0].innerText.replace(/\\s+/g, " ").trim()));
+"""
 # The text of every cell as a reader sees it, row by row, and the sizes that cells span.
 CELLS = """
 return [...arguments[0].rows].map(row => [...row.cells].map(
@@ -123,6 +135,15 @@ class Page:
         requests = self.requests()
         assert any(address.startswith("file:") for address in requests), "nothing was recorded"
         assert [address for address in requests if not address.startswith(LOCAL)] == []
+
+    def accessibility_faults(self) -> list:
+        """Return what axe-core finds, as (impact, rule, where), the minor ones too."""
+        self.driver.execute_script(AXE)
+        return self.driver.execute_async_script(RUN_AXE)
+
+    def press_tab(self) -> WebElement:
+        self.driver.switch_to.active_element.send_keys(Keys.TAB)
+        return self.driver.switch_to.active_element
 
     def assert_fits_phone(self) -> None:
         """Compare with the width of the phone: innerWidth grows with a page that is too wide."""
@@ -210,6 +231,7 @@ def driver(tmp_path_factory):
         patch.setenv("no_proxy", "localhost,127.0.0.1")  # the driver is on this machine
         browser = webdriver.Chrome(options=options, service=service)
     browser.set_page_load_timeout(60)
+    browser.set_script_timeout(120)
     yield browser
     browser.quit()
 
@@ -286,6 +308,149 @@ def test_tab_reaches_the_first_link_of_the_summary_and_enter_follows_it(summary)
     summary.until("return location.hash === arguments[0]", first.get_dom_attribute("href"))
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_axe_finds_nothing_serious_in_the_summary(driver, example, size):
+    page = Page(driver).open(example.results() / "summary.html", size)
+    faults = page.accessibility_faults()
+    assert [fault for fault in faults if fault[0] not in ("minor", "moderate")] == []
+    page.assert_quiet_and_local()
+
+
+def test_axe_sees_a_fault(summary):
+    """The reader of the test above may trust it: a picture without its text is found."""
+    summary.driver.execute_script("document.querySelector('figure img').removeAttribute('alt')")
+    faults = summary.accessibility_faults()
+    assert ("critical", "image-alt") in [tuple(fault[:2]) for fault in faults]
+
+
+def test_axe_finds_nothing_serious_in_the_manuscript(driver, example):
+    manuscript = example.results() / "manuscript" / "manuscript.html"
+    if not manuscript.is_file():
+        pytest.skip("the manuscript is not part of this run")
+    page = Page(driver).open(manuscript)
+    faults = page.accessibility_faults()
+    assert [fault for fault in faults if fault[0] not in ("minor", "moderate")] == []
+    page.assert_quiet_and_local()
+
+
+def test_what_is_read_in_one_minute_is_on_the_first_screen(driver, example):
+    """The question, the answer and the three largest caveats; a phone needs a few swipes."""
+    bottoms = """return [".question", ".lead", ".largest"].map(
+        one => document.querySelector(one).getBoundingClientRect().bottom)"""
+    page = Page(driver).open(example.results() / "summary.html")
+    assert max(page.driver.execute_script(bottoms)) <= DESKTOP[1]
+    assert len(page.all(".largest li")) == 3
+    page.size(*PHONE)
+    assert max(page.driver.execute_script(bottoms)) <= 2.5 * PHONE[1]
+
+
+def test_tab_reaches_search_sort_and_what_scrolls(summary):
+    wanted = {
+        "skip": ".skip", "search": "#search", "sort": "#table-models .sort",
+        "figure": "#figure-forest .scroll", "table": "#table-models .scroll",
+        "note": "#table-models sup a",
+    }  # fmt: skip
+    wanted = {name: summary.all(selector)[0] for name, selector in wanted.items()}
+    seen = []
+    summary.all("body")[0].send_keys(Keys.TAB)
+    focused = summary.driver.switch_to.active_element
+    for _ in range(400):
+        seen += [name for name, element in wanted.items() if element == focused]
+        if len(seen) == len(wanted):
+            break
+        focused = summary.press_tab()
+    assert sorted(seen) == sorted(wanted)
+    # What has the focus shows it.
+    outline = "return getComputedStyle(arguments[0]).outlineStyle"
+    assert summary.driver.execute_script(outline, focused) not in ("none", "")
+
+
+def test_a_table_is_sorted_by_the_keyboard_and_rows_stay_in_their_groups(summary):
+    (table,) = summary.all("#table-models table")
+    before = summary.driver.execute_script(FIRST_COLUMN, table)
+    estimates = "return [...arguments[0].tBodies[0].querySelectorAll('td:nth-child(2)')].map(" \
+        "cell => parseFloat(cell.innerText))"  # fmt: skip
+    heading = table.find_elements(By.CSS_SELECTOR, "thead th")[1]
+    (button,) = heading.find_elements(By.TAG_NAME, "button")
+    states = []
+    for way in ("ascending", "descending", None):
+        button.send_keys(Keys.ENTER)
+        assert heading.get_attribute("aria-sort") == way
+        states.append(summary.driver.execute_script(FIRST_COLUMN, table))
+        values = summary.driver.execute_script(estimates, table)
+        assert len(values) > 3
+        if way:
+            assert values == sorted(values, reverse=way == "descending")
+    assert states[2] == before and states[0] != before
+    for state in states:
+        assert [sorted(group) for group in state] == [sorted(group) for group in before]
+        # The heading of a group stays above its rows.
+        assert [group[0] for group in state] == [group[0] for group in before]
+    spoken = summary.all("#table-tools .spoken")[0].get_attribute("textContent")
+    assert spoken == "Rows in the order of the analysis."
+
+
+def test_rows_below_another_stay_below_it_when_sorted(summary):
+    """In table 1 the levels of a characteristic are indented below it, without a group."""
+    (table,) = summary.all("#table-characteristics table")
+    under = """
+    let above = "";
+    return [...arguments[0].querySelectorAll("tbody tr")].map(row => {
+        const name = row.cells[0].innerText.trim();
+        if (!row.cells[0].classList.contains("indent")) above = name;
+        return [above, name];
+    })"""
+    before = summary.driver.execute_script(under, table)
+    assert ["Sex, n/N (%)", "female"] in before
+    table.find_elements(By.CSS_SELECTOR, ".sort")[1].send_keys(Keys.SPACE)
+    after = summary.driver.execute_script(under, table)
+    assert after != before and sorted(after) == sorted(before)
+
+
+def test_the_matrix_keeps_its_order(summary):
+    assert summary.all("#table-models .sort") and not summary.all("#table-transition_matrix .sort")
+
+
+def test_the_search_leaves_the_rows_that_match_and_says_how_many(summary):
+    (search,), (said,) = summary.all("#search"), summary.all("#table-tools output")
+    whole = said.text
+    rows = len(summary.all("#all-tables tbody tr")) - len(summary.all("#all-tables th.group"))
+    assert whole == f"{rows} rows in {len(TABLES)} tables"
+    search.send_keys("FEMALE  sex")
+    left = [row.text for row in summary.all("#all-tables tbody tr") if row.is_displayed()]
+    assert said.text.startswith(f"{len(left)} of {rows} rows, in 1 of {len(TABLES)} tables")
+    # The row that it stands below comes with it.
+    assert [squeezed(text).split(" ")[0] for text in left] == ["Sex,", "female"]
+    search.clear()
+    search.send_keys("no such words")
+    assert said.text.startswith("0 of") and not summary.all("#table-models")[0].is_displayed()
+    search.send_keys(Keys.ESCAPE)
+    assert said.text == whole and summary.all("#table-models")[0].is_displayed()
+
+
+def test_the_summary_is_complete_without_a_script(driver, example):
+    page = Page(driver)
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        driver.execute_cdp_cmd(
+            "Page.navigate", {"url": (example.results() / "summary.html").as_uri()}
+        )
+        page.wait.until(lambda _: page.all("footer"))
+        assert not page.all("#table-tools")[0].is_displayed() and not page.all(".sort")
+        assert len(page.all("#all-tables .table")) == len(TABLES)
+        assert len(page.all("figure img")) == len(FIGURES)
+        assert all(row.is_displayed() for row in page.all("#all-tables tbody tr"))
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_each_figure_has_one_sentence_before_its_picture(summary):
+    for name in FIGURES:
+        tags = [child.tag_name for child in summary.all(f"#figure-{name} > *")]
+        assert tags == ["h3", "p", "div", "figcaption"]
+        assert squeezed(summary.all(f"#figure-{name} .shows")[0].text).endswith(".")
+
+
 def test_report_lists_everything_in_reading_order(report):
     numbered = [entry for entry in report.menu() if entry[:1].isdigit()]
     assert numbered == list(CONTENTS)
@@ -349,6 +514,13 @@ def test_report_draws_its_own_views_without_errors_and_without_the_network(repor
     report.choose("About")
     report.wait.until(lambda _: any(entry.startswith("snakemake") for entry in report.menu()))
     report.assert_quiet_and_local()
+
+
+def test_what_axe_finds_in_the_report_is_snakemakes(report):
+    """Its page is not ours: its faults are listed here for the reader, and only new ones are."""
+    faults = {fault[1] for fault in report.accessibility_faults()}
+    print("axe-core in report.html:", ", ".join(sorted(faults)))
+    assert report.console_errors() == []
 
 
 def test_report_can_be_read_on_a_phone(driver, example):

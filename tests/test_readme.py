@@ -15,7 +15,7 @@ import pytest
 import yaml
 from captem.config import resolve
 from captem.figures import export
-from captem.summary import answer
+from captem.summary_lead import lead
 from PIL import Image
 from studies import ROOT, analysed, schema, shipped
 
@@ -24,9 +24,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_answer_is_the_examples():
     quoted = " ".join(re.findall(r"^> ?(.*)$", README, re.MULTILINE))
-    said = answer(shipped("config").statistics)
-    criterion = next(text for text in said if text.startswith("Of all 42 who"))
-    assert quoted.startswith(f"{said[0]} {criterion}")
+    said = lead(shipped("config").statistics)
+    assert quoted.startswith(f"{said.headline} {said.further[0]}")
     assert "Synthetic data" in quoted
 
 

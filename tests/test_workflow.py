@@ -98,6 +98,7 @@ def test_second_run_does_nothing(example):
         ("captions.py", AFTER_FIGURES),
         ("table_formats.py", {"make_tables", "render_summary"}),
         ("summary.py", {"render_summary"}),
+        ("summary_lead.py", {"render_summary"}),
         ("ordinal.py", {"fit_models", "assess_sensitivity"} | AFTER_MODELS),
         ("alternatives.py", {"assess_sensitivity"} | AFTER_STATISTICS),
         ("mixed_ordinal.py", {"fit_models"} | AFTER_MODELS),
@@ -125,6 +126,7 @@ def test_editing_a_module_reruns_its_dependents_only(example, module, expected):
     [
         ("workflow/report/forest.rst", {"write_captions", "render_summary"}),
         ("workflow/report/summary.html.jinja", {"render_summary"}),
+        ("workflow/report/summary.js", {"render_summary"}),
     ],
 )
 def test_editing_a_template_reruns_what_it_fills(example, name, expected):

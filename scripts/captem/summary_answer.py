@@ -203,7 +203,7 @@ def _balance(rows: Rows, subset: str) -> str:
         caution = f"; {reason_words(test['reason'])}" if test["status"] != "ok" else ""
         chance = f"{_p_of(test)}{caution}"
     if net is None or not has_interval(net):
-        return joined(f"{begun(chance)}." if chance else "", change)
+        return joined(f"For the change of the score, {chance}." if chance else "", change)
     size = percentage(net["estimate"], count(net, "n_patients"))
     limits = f"{rounding.level(net['conf_level'])} CI {ends(net)}"
     said = "; ".join(filter(None, (limits, chance)))
@@ -226,7 +226,8 @@ def _criterion(rows: Rows, subset: str, whose: str = "") -> str:
     unknown = find(rows, "criterion.gained", "criterion", subset, "undetermined")
     left = ""
     if hidden(unknown, "n_events") or count(unknown, "n_events"):
-        left = f"; in {_events(unknown)} the scores leave it open, and the interval allows for it"
+        left = f"; in {_events(unknown)} the scores leave it open"
+        left += ", and the interval allows for it" if has_interval(row) else ""
     return (
         f"Of {whose}{told(row, 'n_patients')} who did not meet the SSTR criterion before, "
         f"{_events(row)} met it after{_with_interval(row)}{left}."

@@ -314,15 +314,16 @@ def _regression_to_mean(rows: Rows) -> str:
 def _diagnostics(rows: Rows) -> str:
     if unknown := _with_mib1(rows):
         return unknown
-    ends = [
-        row["estimate"]
+    found = [
+        row
         for end in ("lowest", "highest")
         for row in rows
         if row["row_id"] == f"sensitivity.leave_one_out/krenning/{ALL}/log2_mib1/{end}"
     ]
+    ends = [row["estimate"] for row in found]
     reported = find(rows, "model.krenning", "krenning", ALL, "log2_mib1")
     if reported is None or len(ends) != 2 or any(map(math.isnan, ends)):
-        return "Whether the answer rests on a single patient cannot be said."
+        return _unknown(found[0] if found else None, "Whether the answer rests on a single patient")
     low, high = map(rounding.number, ends)
     return (
         f"With all patients the odds of a higher score are {rounding.number(reported['estimate'])} "
