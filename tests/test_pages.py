@@ -516,11 +516,15 @@ def test_report_draws_its_own_views_without_errors_and_without_the_network(repor
     report.assert_quiet_and_local()
 
 
-def test_what_axe_finds_in_the_report_is_snakemakes(report):
-    """Its page is not ours: its faults are listed here for the reader, and only new ones are."""
-    faults = {fault[1] for fault in report.accessibility_faults()}
-    print("axe-core in report.html:", ", ".join(sorted(faults)))
-    assert report.console_errors() == []
+def test_the_report_is_quiet_while_axe_reads_it(report):
+    """The page is Snakemake's: what axe-core finds there is printed and fails nothing.
+
+    With Snakemake 9 these are duplicate-id, image-alt (the alternative text stands in the caption),
+    label-title-only, landmark-one-main, landmark-unique, link-name and region.
+    """
+    faults = sorted({fault[1] for fault in report.accessibility_faults()})
+    print("axe-core in report.html:", ", ".join(faults))
+    report.assert_quiet_and_local()
 
 
 def test_report_can_be_read_on_a_phone(driver, example):

@@ -55,7 +55,9 @@ def _flow(rows: Rows) -> str:
     everyone, pairs = included(rows), direction(rows, ALL)
     if not count(everyone, "n_patients") and not hidden(everyone, "n_patients"):
         return "No patient is recorded yet."
-    text = f"Of {patients(everyone)}, {told(pairs, 'n_patients')} can be compared before and after"
+    again = told(pairs, "n_patients")
+    text = f"Of {patients(everyone)}, {'none' if again == '0' else again} can be compared "
+    text += "before and after"
     if count(everyone, "n_patients") == 1:
         text = (
             f"The one patient can{'' if scored(rows, ALL) else 'not'} be compared before and after"
