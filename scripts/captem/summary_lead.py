@@ -156,18 +156,16 @@ def _by_noise(rows: Rows, subset: str, judged: bool) -> str:
     seen = met["estimate"]
     if hidden(row, "n_events") or seen != count(row, "n_events"):
         said += f", counted by the patients' own scores, by which {whole(seen)} newly met it"
-    return f"{said}, {_verdict(expected, seen, seen)}." if judged else f"{said}."
+    # Those of whom the scores leave it open may be more.
+    undecided = find(rows, "criterion.gained", "criterion", subset, "undetermined")
+    verdict = _verdict(expected, seen, seen + count(undecided, "n_events"))
+    return f"{said}, {verdict}." if judged else f"{said}."
 
 
 def _noise_unknown(rows: Rows, subset: str) -> str:
     what = f"How many {NOISE} alone would give"
-    asked = [
-        row
-        for row in rows
-        if (row["analysis"], row["outcome"], row["subset"])
-        == ("bias.no_effect", "criterion", subset)
-        and row["term"] != "observed"
-    ]
+    start = f"bias.no_effect/criterion/{subset}/reliability_"
+    asked = [row for row in rows if row["row_id"].startswith(start)]
     if not asked or masked(asked[0]):
         return f"{what} is {MASKED}." if asked else ""
     return f"{what} cannot be said: {reason_words(asked[0]['reason'])}."
