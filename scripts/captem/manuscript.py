@@ -79,6 +79,9 @@ class Manuscript:
             return f"\n\n{written(blocks, form)}\n\n"
 
         text = re.sub(run, fill, marks.plain(self.marked))
+        # A tag at the end of a line takes the line's end with it, and pandoc wants a blank line
+        # before a heading.
+        text = re.sub(r"([^\n])\n(#{1,6} )", r"\1\n\n\2", text)
         return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
     def typed(self) -> Iterator[marks.Piece]:

@@ -6,6 +6,7 @@ that is private, and it can call only what it is given.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -108,6 +109,8 @@ def _line_of(trace: TracebackType | None) -> int:
 
 def _opened(source: str, error: jinja2.TemplateSyntaxError) -> int:
     """Return where a tag is opened that nothing closes; Jinja names the end of the file."""
+    if found := re.search(r"needs to be closed is '(\w+)'", error.message or ""):
+        return _unended(source, found[1]) or error.lineno
     lines = source.splitlines()
     for start, end in (("{{", "}}"), ("{%", "%}"), ("{#", "#}")):
         at = source.rfind(start)
@@ -122,7 +125,20 @@ def _opened(source: str, error: jinja2.TemplateSyntaxError) -> int:
     return error.lineno
 
 
+def _unended(source: str, block: str) -> int:
+    """Return the line of the last tag `block` without its `endblock`, 0 if there is none."""
+    opened: list[int] = []
+    for found in re.finditer(rf"{{%[-+]?\s*(end)?{block}\b", source):
+        if not found[1]:
+            opened.append(source.count("\n", 0, found.start()) + 1)
+        elif opened:
+            opened.pop()
+    return opened[-1] if opened else 0
+
+
 def _printable(value: Any) -> Any:
+    if isinstance(value, jinja2.Undefined):
+        return value
     if isinstance(value, Bare | float):
         raise CaptemError(
             "value() is for conditions and prints nothing; print a number by stat(), estimate(), "

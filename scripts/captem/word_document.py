@@ -41,7 +41,7 @@ def reference() -> bytes:
             style.font.color.rgb = RGBColor(0, 0, 0)
             _without_theme(style)
     styles["Image Caption"].font.size = Pt(9)
-    styles["Image Caption"].font.italic = False
+    styles["Image Caption"].font.bold = styles["Image Caption"].font.italic = False
     section = document.sections[0]
     section.page_width, section.page_height = Twips(_SHORT), Twips(_LONG)
     section.left_margin = section.right_margin = Twips(_MARGIN)
