@@ -20,7 +20,10 @@ from conftest import ROOT, Clone, make_clone
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 FIGURES = tuple(figure_data.FIGURES)
-TABLES = ("characteristics", "transition_matrix", "transitions", "models")
+TABLES = (
+    "characteristics", "transition_matrix", "transitions", "associations", "models", "sensitivity",
+    "noise", "agreement", "lesions", "missing", "deviations",
+)  # fmt: skip
 DELIVERABLES = (
     "cohort/patients.csv", "cohort/lesions.csv", "cohort/repairs.csv", "cohort/problems.csv",
     "cohort/flow.csv", "transitions/transitions.csv", "transitions/lesions.csv",
@@ -30,6 +33,7 @@ DELIVERABLES = (
     *(f"figures/{name}.{kind}" for name in FIGURES
       for kind in ("pdf", "svg", "png", "tiff", "csv", "txt")),
     *(f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "docx", "html")),
+    "tables/tables.xlsx",
 )  # fmt: skip
 # What runs when something upstream of all figures and tables changed.
 AFTER_FIGURES = {"write_captions", "render_summary"}
@@ -163,6 +167,29 @@ def test_a_setting_reruns_what_it_changes(example):
 def test_another_profile_redraws_the_figures_only(example):
     profiled = planned(example, "--config", "figures={profile: slides}")
     assert profiled - {"record_provenance"} == {f"draw_{name}" for name in FIGURES} | AFTER_FIGURES
+
+
+@pytest.mark.parametrize(
+    ("settings", "listed"),
+    [
+        ({}, False),
+        ({"tables": {"listing": True}}, True),
+        ({"tables": {"listing": True}, "disclosure": {"min_count": 5}}, False),
+        ({"tables": {"listing": True}, "audience": "public"}, False),
+    ],
+)
+def test_patients_are_listed_only_where_it_is_asked_for_and_nothing_is_masked(
+    example, tmp_path, settings, listed
+):
+    given = yaml.safe_load((example.path / "config/config.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(given | settings), encoding="utf-8")
+    done = example.snakemake(
+        "tables", "--dry-run", "--forcerun", "make_tables",
+        "--configfile", str(tmp_path / "study.yaml"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "tables/tables.xlsx" in done.stdout
+    assert ("tables/listing.csv" in done.stdout) == listed
 
 
 def test_putting_figures_together_draws_no_figure_again(example):
