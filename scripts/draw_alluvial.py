@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
 
     rows = alluvial.data(read_frame(snakemake.input.transitions))
     sources = read_frame(snakemake.input.sources)
-    export.write(alluvial, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(alluvial, rows, snakemake.output, settings, sources, least)

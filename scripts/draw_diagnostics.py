@@ -21,4 +21,5 @@ with logged(snakemake.log[0]):
         read_frame(snakemake.input.statistics),
     )
     sources = read_frame(snakemake.input.sources)
-    export.write(diagnostics, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(diagnostics, rows, snakemake.output, settings, sources, least)

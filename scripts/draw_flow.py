@@ -12,6 +12,7 @@ with logged(snakemake.log[0]):
     from captem.files import read_frame
 
     sources = read_frame(snakemake.input.sources)
-    counts, answers = read_frame(snakemake.input.flow), read_frame(snakemake.input.eligibility)
+    counts, answers = read_frame(snakemake.input.flow), read_frame(snakemake.input.recorded)
     rows = flow.data(counts, answers, sources)
-    export.write(flow, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(flow, rows, snakemake.output, settings, sources, least)

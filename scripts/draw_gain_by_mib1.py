@@ -18,4 +18,5 @@ with logged(snakemake.log[0]):
         snakemake.params.mib1_floor,
     )
     sources = read_frame(snakemake.input.sources)
-    export.write(gain_by_mib1, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(gain_by_mib1, rows, snakemake.output, settings, sources, least)

@@ -15,4 +15,5 @@ with logged(snakemake.log[0]):
     lesions = read_frame(snakemake.input.lesions)
     rows = paired_slopes.data(patients, lesions, snakemake.params.threshold)
     sources = read_frame(snakemake.input.sources)
-    export.write(paired_slopes, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(paired_slopes, rows, snakemake.output, settings, sources, least)

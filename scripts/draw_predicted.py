@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
 
     rows = predicted.data(read_frame(snakemake.input.curves))
     sources = read_frame(snakemake.input.sources)
-    export.write(predicted, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(predicted, rows, snakemake.output, settings, sources, least)

@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
 
     rows = regression_to_mean.data(read_frame(snakemake.input.statistics))
     sources = read_frame(snakemake.input.sources)
-    export.write(regression_to_mean, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(regression_to_mean, rows, snakemake.output, settings, sources, least)

@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
 
     rows = sensitivity.data(read_frame(snakemake.input.statistics))
     sources = read_frame(snakemake.input.sources)
-    export.write(sensitivity, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(sensitivity, rows, snakemake.output, settings, sources, least)

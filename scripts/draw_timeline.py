@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
 
     rows = timeline.data(read_frame(snakemake.input.patients))
     sources = read_frame(snakemake.input.sources)
-    export.write(timeline, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(timeline, rows, snakemake.output, settings, sources, least)

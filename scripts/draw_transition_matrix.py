@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
 
     rows = transition_matrix.data(read_frame(snakemake.input.matrix))
     sources = read_frame(snakemake.input.sources)
-    export.write(transition_matrix, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(transition_matrix, rows, snakemake.output, settings, sources, least)

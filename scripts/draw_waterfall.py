@@ -15,4 +15,5 @@ with logged(snakemake.log[0]):
     lesions = read_frame(snakemake.input.lesions)
     rows = waterfall.data(patients, lesions, snakemake.params.limits)
     sources = read_frame(snakemake.input.sources)
-    export.write(waterfall, rows, snakemake.output, snakemake.params.profile, sources)
+    settings, least = snakemake.params.profile, snakemake.params.min_count
+    export.write(waterfall, rows, snakemake.output, settings, sources, least)

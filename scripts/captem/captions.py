@@ -13,6 +13,7 @@ import pandas as pd
 
 from captem import figure_rows, origin, rounding, statistics
 from captem.errors import CaptemError
+from captem.table_parts import MASKED
 from captem.wording import reason_words
 
 ALT_TEXT = "Alt text:"
@@ -29,6 +30,7 @@ class Numbers:
 
     def __init__(self, table: pd.DataFrame):
         self._table = table
+        self._masks = table["reason"].astype("string").str.startswith(MASKED).any()
 
     def row(self, row_id: str) -> pd.Series:
         """Return the row of that name; CaptemError if there is none."""
@@ -39,22 +41,33 @@ class Numbers:
         rows = self._table[self._table["row_id"].eq(row_id)]
         return len(rows) == 1 and rows.iloc[0]["status"] != "not_estimable"
 
-    def n(self, row_id: str) -> int:
-        """Return the number of patients a row rests on."""
-        return int(self._number(row_id, "n_patients"))
+    def n(self, row_id: str) -> int | str:
+        """Return the number of patients a row rests on, or `masked`."""
+        return self._count(row_id, "n_patients")
 
-    def count(self, row_id: str) -> int:
-        """Return how many patients a proportion counts."""
-        return int(self._number(row_id, "n_events"))
+    def count(self, row_id: str) -> int | str:
+        """Return how many patients a proportion counts, or `masked`."""
+        return self._count(row_id, "n_events")
+
+    def masked(self, row_id: str) -> bool:
+        """Say whether the numbers of a row are masked, as they would show small counts."""
+        return str(self.row(row_id)["reason"]).startswith(MASKED)
 
     def share(self, row_id: str) -> str:
         """Return a proportion's count out of n with its percentage, as in `29/54 (54%)`."""
-        return rounding.share(self.count(row_id), self.n(row_id))
+        count, n = self.count(row_id), self.n(row_id)
+        if isinstance(count, str) or isinstance(n, str):
+            return MASKED
+        return rounding.share(count, n)
 
     def ratio(self, row_id: str) -> str:
         """Return a ratio with its interval, as in `2.44 (95% CI, 1.29 to 4.88)`."""
         row = self.row(row_id)
+        if self.masked(row_id):
+            return MASKED
         estimate = rounding.number(self._number(row_id, "estimate"))
+        if self._masks and pd.isna(row["conf_low"]):
+            return f"{estimate} (CI, {MASKED})"
         ends = rounding.interval(row["conf_low"], row["conf_high"])
         return f"{estimate} ({row['conf_level']:.0%} CI, {ends})"
 
@@ -78,11 +91,18 @@ class Numbers:
         if row["status"] == "unstable":
             doubts.append(f"unstable: {self.reason(row_id)}")
         said = f" ({'; '.join(doubts)})" if doubts else ""
-        return f"{self.ratio(row_id)} in {self.n(row_id)} patients{said}"
+        n = self.n(row_id)
+        many = f"a {n} number of patients" if isinstance(n, str) else f"{n} patients"
+        return f"{self.ratio(row_id)} in {many}{said}"
 
     def reason(self, row_id: str) -> str:
         """Return why a row is not ok."""
         return reason_words(str(self.row(row_id)["reason"]))
+
+    def _count(self, row_id: str, column: str) -> int | str:
+        if self._masks and pd.isna(self.row(row_id)[column]):
+            return MASKED
+        return int(self._number(row_id, column))
 
     def _number(self, row_id: str, column: str) -> float:
         value = self.row(row_id)[column]

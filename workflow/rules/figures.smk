@@ -11,8 +11,12 @@ OUTPUTS:
 
 rule draw_flow:
     input:
-        flow=f"{RESULTS}/cohort/flow.csv",
-        eligibility=f"{RESULTS}/cohort/eligibility.csv",
+        flow=shown("cohort/flow.csv"),
+        recorded=(
+            shown("cohort/recorded.csv")
+            if MIN_COUNT
+            else f"{RESULTS}/cohort/eligibility.csv"
+        ),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_flow.py"),
     output:
@@ -23,6 +27,7 @@ rule draw_flow:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing who is in which analysis."
     script:
@@ -31,7 +36,7 @@ rule draw_flow:
 
 rule draw_transition_matrix:
     input:
-        matrix=f"{RESULTS}/transitions/matrix.csv",
+        matrix=shown("transitions/matrix.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_transition_matrix.py"),
     output:
@@ -42,6 +47,7 @@ rule draw_transition_matrix:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing the transition matrix."
     script:
@@ -61,6 +67,7 @@ rule draw_alluvial:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing how the scores flow."
     script:
@@ -81,6 +88,7 @@ rule draw_paired_slopes:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
         threshold=SETTINGS["criterion"]["threshold"],
     message:
         "Drawing the score of each patient and lesion before and after."
@@ -102,6 +110,7 @@ rule draw_waterfall:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
         limits=SETTINGS["sensitivity"]["repeatability"],
     message:
         "Drawing the change of SUVmax."
@@ -113,7 +122,7 @@ rule draw_gain_by_mib1:
     input:
         transitions=f"{RESULTS}/transitions/transitions.csv",
         patients=f"{RESULTS}/cohort/patients.csv",
-        curves=f"{RESULTS}/predictions/curves.csv",
+        curves=shown("predictions/curves.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_gain_by_mib1.py"),
     output:
@@ -124,6 +133,7 @@ rule draw_gain_by_mib1:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
         mib1_floor=SETTINGS["mib1_floor"],
     message:
         "Drawing uptake gain against MIB1."
@@ -133,7 +143,7 @@ rule draw_gain_by_mib1:
 
 rule draw_predicted:
     input:
-        curves=f"{RESULTS}/predictions/curves.csv",
+        curves=shown("predictions/curves.csv"),
         sources=f"{RESULTS}/cohort/sources.csv",
         code=needs("draw_predicted.py"),
     output:
@@ -144,6 +154,7 @@ rule draw_predicted:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing the predicted scores."
     script:
@@ -163,6 +174,7 @@ rule draw_forest:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing the terms of the models."
     script:
@@ -182,6 +194,7 @@ rule draw_timeline:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing when each patient was treated and scanned."
     script:
@@ -201,6 +214,7 @@ rule draw_sensitivity:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing the primary contrast under every alternative."
     script:
@@ -220,6 +234,7 @@ rule draw_regression_to_mean:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing the gain beside what noise and selection would give."
     script:
@@ -241,6 +256,7 @@ rule draw_diagnostics:
         "../envs/analysis.yaml"
     params:
         profile=PROFILE,
+        min_count=MIN_COUNT,
     message:
         "Drawing how the primary model fits, and what is not known."
     script:

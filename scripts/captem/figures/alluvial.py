@@ -24,6 +24,8 @@ from captem.figures.style import DIRECTION_COLOURS, DIRECTION_WORDS, FAINT, INK,
 from captem.profiles import Profile
 
 WIDE = False
+# A ribbon is as high as its patients are many, down to one.
+EACH_PATIENT = True
 _STEPS = range(5)
 _DAGGER = "†"
 _SCANS = ("krenning_pre", "krenning_post")

@@ -24,6 +24,7 @@ from captem.profiles import Profile
 from captem.wording import reason_words
 
 WIDE = True
+EACH_PATIENT = True
 MODEL = "model.krenning"
 CUTS, RESIDUALS, INFLUENCE, KNOWN = "cuts", "residuals", "influence", "known"
 HEADINGS = {

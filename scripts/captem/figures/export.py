@@ -14,12 +14,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from captem import origin
+from captem import figure_rows, origin
 from captem.figures import style
 from captem.files import write_bytes, write_frame
 from captem.profiles import Profile
 
 FORMATS = ("pdf", "svg", "png", "tiff")
+EACH_PATIENT_SHOWN = "it shows each patient, and small counts are masked in this study"
 _ONE_FONT = re.compile(rb"font-family: '([^',;\"]+)'(?=[;\"])")
 
 
@@ -29,8 +30,11 @@ def write(
     output: Any,
     settings: Mapping[str, Any],
     sources: pd.DataFrame,
+    min_count: int = 0,
 ) -> None:
     """Draw the figure of a module from its rows; write it in every format, and the rows as csv.
+
+    A figure that shows each patient (`EACH_PATIENT`) is not drawn where small counts are masked.
 
     Parameters
     ----------
@@ -38,7 +42,10 @@ def write(
     output : where to, an attribute a format and `csv`, as a rule's output has.
     settings : the profile, as `captem.profiles.resolve` returns it.
     sources : `cohort/sources.csv`, which says whether the data are synthetic.
+    min_count : counts from 1 to below this are masked; 0 masks nothing.
     """
+    if min_count and getattr(module, "EACH_PATIENT", False):
+        rows = figure_rows.absent(EACH_PATIENT_SHOWN)
     profile, data = Profile.of(settings), origin.data_kind(sources)
     rows = origin.marked(rows, data)
     figure = style.framed(module, rows, profile, data)

@@ -24,6 +24,7 @@ from captem.figure_rows import absent
 from captem.figures.rows_of_estimates import text_mm
 from captem.figures.style import INK, PALE, canvas_height_mm, rc, typeset
 from captem.profiles import Profile
+from captem.table_parts import MASKED
 from captem.wording import MODEL_WORDS
 
 WIDE = True
@@ -66,7 +67,8 @@ def data(flow: pd.DataFrame, eligibility: pd.DataFrame, sources: pd.DataFrame) -
 
     Parameters
     ----------
-    flow, eligibility, sources : the files of these names under `cohort/`.
+    flow, eligibility, sources : the files of these names under `cohort/`. Where small counts are
+        masked (missing), `eligibility` is `recorded.csv`: how many (`n`) of each source.
 
     Returns
     -------
@@ -81,9 +83,11 @@ def data(flow: pd.DataFrame, eligibility: pd.DataFrame, sources: pd.DataFrame) -
         If the counts do not add up: `recorded` is all `excluded` and `included`, and `included` is
         those `left_out` of an analysis and those in it.
     """
-    _check(flow, len(eligibility))
+    # Masked counts were checked before they were masked.
+    if flow[["n", "n_lesions"]].notna().all(axis=None) and "n" not in eligibility:
+        _check(flow, len(eligibility))
     counts = {step: rows for step, rows in flow.groupby("step", sort=False)}
-    if not counts[RECORDED]["n"].sum():
+    if counts[RECORDED]["n"].eq(0).all():
         return absent("no patient was recorded")
     found: list[tuple[Any, ...]] = [
         (SOURCE, name, n, None, None) for name, n in _of_sources(flow, eligibility, sources)
@@ -91,20 +95,26 @@ def data(flow: pd.DataFrame, eligibility: pd.DataFrame, sources: pd.DataFrame) -
     for step in (RECORDED, EXCLUDED, INCLUDED, FOLLOW_UP):
         # A reason that applies to nobody is not drawn.
         rows = counts[step]
-        kept = rows if step in (RECORDED, INCLUDED) else rows[rows[["n", "n_lesions"]].any(axis=1)]
+        kept = (
+            rows
+            if step in (RECORDED, INCLUDED)
+            else rows[rows[["n", "n_lesions"]].ne(0).any(axis=1)]
+        )
         found += [(step, *line, None) for line in _lines(kept)]
     for number, (names, rows) in enumerate(_groups(flow), start=1):
         analysed = rows["reason"].eq("analysed")
         for name in names:
             found += [(name, _words(name), *_lines(rows[analysed])[0][1:], number)]
-        found += [(LEFT_OUT, *line, number) for line in _lines(rows[~analysed & rows["n"].gt(0)])]
+        found += [(LEFT_OUT, *line, number) for line in _lines(rows[~analysed & ~rows["n"].eq(0)])]
     table = pd.DataFrame(found, columns=_COLUMNS)
     return table.astype({"n": "Int64", "n_lesions": "Int64", "group": "Int64"})
 
 
-def _lines(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
+def _lines(rows: pd.DataFrame) -> list[tuple[str, int | None, int | None]]:
+    """Return reasons with their patients and lesions, None where these are masked."""
     texts = rows["reason"].fillna("").astype(str)
-    return list(zip(texts, rows["n"].astype(int), rows["n_lesions"].astype(int), strict=True))
+    counts = ([None if pd.isna(n) else int(n) for n in rows[name]] for name in ("n", "n_lesions"))
+    return list(zip(texts, *counts, strict=True))
 
 
 def _check(flow: pd.DataFrame, answered: int) -> None:
@@ -131,11 +141,15 @@ def _check(flow: pd.DataFrame, answered: int) -> None:
 
 def _of_sources(
     flow: pd.DataFrame, eligibility: pd.DataFrame, sources: pd.DataFrame
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, int | None]]:
     """Return the number of patients of each source, and of rows that could not be read."""
+    if "n" in eligibility:
+        known = pd.to_numeric(eligibility["n"])
+        return [(str(name), None if pd.isna(n) else int(n))
+                for name, n in zip(eligibility["source"], known, strict=True)]  # fmt: skip
     names = dict.fromkeys([*sources["source"].astype(str), *eligibility["source"].astype(str)])
     sizes = eligibility["source"].astype(str).value_counts()
-    found = [(name, int(sizes.get(name, 0))) for name in names]
+    found: list[tuple[str, int | None]] = [(name, int(sizes.get(name, 0))) for name in names]
     unread = int(flow.loc[flow["step"].eq(RECORDED), "n"].sum()) - len(eligibility)
     return [*found, (_UNREAD, unread)] if unread else found
 
@@ -145,7 +159,7 @@ def _groups(flow: pd.DataFrame) -> Iterator[tuple[list[str], pd.DataFrame]]:
     steps = flow[~flow["step"].isin([RECORDED, EXCLUDED, INCLUDED, FOLLOW_UP])]
     groups: dict[tuple[Any, ...], tuple[list[str], pd.DataFrame]] = {}
     for name, rows in steps.groupby("step", sort=False):
-        key = tuple(line for line in _lines(rows) if line[1] or line[0] == "analysed")
+        key = tuple(line for line in _lines(rows) if line[1] != 0 or line[0] == "analysed")
         groups.setdefault(key, ([], rows))[0].append(str(name))
     yield from sorted(groups.values(), key=lambda group: _outcome(group[0][0]))
 
@@ -376,8 +390,9 @@ def _sources(
     return bus + arrow
 
 
-def _pairs(parts: pd.DataFrame) -> Iterator[tuple[str, int]]:
-    return zip(parts["text"], parts["n"], strict=True)
+def _pairs(parts: pd.DataFrame) -> Iterator[tuple[str, int | str]]:
+    said = (MASKED if pd.isna(n) else n for n in parts["n"])
+    return zip(parts["text"], said, strict=True)
 
 
 def _analyses(
@@ -461,13 +476,17 @@ def _together(analyses: pd.DataFrame) -> list[str]:
 
 def _counted(parts: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Print patients and, in a study that has lesions, their lesions."""
-    said = _number(int(parts["n"].sum()), "patient")
+    said = _number(_sum(parts["n"]), "patient")
     if not rows["n_lesions"].fillna(0).any():
         return said
-    return f"{said}, {_number(int(parts['n_lesions'].sum()), 'lesion')}"
+    return f"{said}, {_number(_sum(parts['n_lesions']), 'lesion')}"
 
 
-def _number(n: int, what: str) -> str:
+def _sum(counts: pd.Series) -> int | str:
+    return MASKED if counts.isna().any() else int(counts.sum())
+
+
+def _number(n: int | str, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 

@@ -28,6 +28,7 @@ from captem.figures.rows_of_estimates import (
 )
 from captem.figures.style import DIRECTION_COLOURS, FAINT, INK
 from captem.profiles import Profile
+from captem.table_parts import MASKED
 from captem.wording import ASKED_TERMS, MODEL_WORDS, SUBSET_WORDS, TERM_LABELS, reason_words
 
 WIDE = True
@@ -141,7 +142,7 @@ def _items(terms: pd.DataFrame, subsets: list[str], short: bool) -> Iterator[Row
 def _row(row: dict[str, Any], label: str, marker: str, short: bool) -> Row:
     asked = row["term"] in ASKED_TERMS
     colour = DIRECTION_COLOURS["up"] if row["term"] == ASKED_TERMS[0] else INK if asked else FAINT
-    n = f"{row['n_patients']:g}"
+    n = MASKED if pd.isna(row["n_patients"]) else f"{row['n_patients']:g}"
     n += "" if short or pd.isna(row["n_lesions"]) else f" ({row['n_lesions']:g})"
     ends = (row["estimate"], row["conf_low"], row["conf_high"])
     return Row(

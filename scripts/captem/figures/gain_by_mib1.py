@@ -30,6 +30,7 @@ from captem.planned_models import KRENNING
 from captem.profiles import Profile
 
 WIDE = False
+EACH_PATIENT = True
 _CURVE = "#0072B2"
 _UNKNOWN = "#FFFFFF"
 _ONE_NUMBER = "#00204D"

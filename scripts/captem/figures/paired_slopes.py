@@ -22,6 +22,7 @@ from captem.figures.style import (
 from captem.profiles import Profile
 
 WIDE = False
+EACH_PATIENT = True
 PATIENT, LESION = "patient", "lesion"
 _HALF_BAND, _LARGEST_STEP = 0.38, 0.07
 _SCANS = ("krenning_pre", "krenning_post")

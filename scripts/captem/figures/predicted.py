@@ -25,6 +25,7 @@ from captem.figures.style import (
 )
 from captem.planned_models import CYCLES
 from captem.profiles import Profile
+from captem.table_parts import MASKED
 
 WIDE = True
 _COLOURS = {predictions.MIB1: DIRECTION_COLOURS["up"], CYCLES: FAINT}
@@ -44,7 +45,8 @@ def data(curves: pd.DataFrame) -> pd.DataFrame:
     """Return what is drawn, from `predictions/curves.csv`.
 
     One row a value, score (`heading`) and model with its probability and band; rows `observed` with
-    how many patients have a value; one row with the reason where a model was refused.
+    how many patients have a value, unless that is masked; one row with the reason where a model was
+    refused.
     """
     columns = ["over", "quantity", "value", "heading", "estimate", "band_low", "band_high"]
     refused = curves["status"].eq("not_estimable")
@@ -83,8 +85,10 @@ def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> N
     handles = [
         Line2D([], [], color=FAINT, label="probability"),
         Patch(facecolor=FAINT, alpha=0.25, linewidth=0, label="95% band of the whole curve"),
-        Line2D([], [], color=FAINT, marker="|", linestyle="none", label="patients (taller: more)"),
     ]
+    if rows["quantity"].eq(predictions.OBSERVED).any():
+        ticks = {"marker": "|", "linestyle": "none", "label": "patients (taller: more)"}
+        handles.append(Line2D([], [], color=FAINT, **ticks))
     if status.eq("unstable").any():
         dashed = Line2D([], [], color=FAINT, linestyle=_dashes("unstable"), label="unstable model")
         handles.insert(1, dashed)
@@ -98,6 +102,8 @@ def _draw_block(
 ) -> None:
     curves = rows[rows["quantity"].eq(predictions.PROBABILITY)]
     observed = rows[rows["quantity"].eq(predictions.OBSERVED)]
+    # Who has which value may be masked.
+    values = (observed if len(observed) else curves)["value"]
     scores = list(dict.fromkeys(curves["heading"]))
     shape = (1, len(scores)) if beside else (len(scores), 1)
     axes = block.subplots(*shape, sharex=True, sharey=True, squeeze=False).ravel()
@@ -106,19 +112,20 @@ def _draw_block(
         ax.set_title(score, loc="left")
         if over == predictions.MIB1:
             ax.set_xscale("log")
-            ax.set_xlim(observed["value"].min() / 1.15, observed["value"].max() * 1.15)
+            ax.set_xlim(values.min() / 1.15, values.max() * 1.15)
             mib1_axis(ax)
         else:
-            low, high = observed["value"].min(), observed["value"].max()
+            low, high = values.min(), values.max()
             ax.set_xticks(sorted({round(low), round((low + high) / 2), round(high)}))
             ax.set_xlim(low - 0.5, high + 0.5)
-    words = _axis_words(over, int(curves["n_patients"].iloc[0]), beside)
+    n = curves["n_patients"].iloc[0]
+    words = _axis_words(over, MASKED if pd.isna(n) else str(int(n)), beside)
     block.supxlabel(words, fontsize=profile.size_pt)
     if beside or over == predictions.MIB1:
         block.supylabel("Probability at follow-up", fontsize=profile.size_pt)
 
 
-def _axis_words(over: str, n: int, beside: bool) -> str:
+def _axis_words(over: str, n: str, beside: bool) -> str:
     """Return the label of a block's axes; of as many lines in both, where they stand side by side.
 
     Blocks whose labels differ in height would have axes of different heights.
@@ -145,11 +152,12 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
         curve["value"], curve["band_low"], curve["band_high"], color=colour, alpha=0.2,
         linewidth=0, zorder=1,
     )  # fmt: skip
-    share = observed["n_patients"] / observed["n_patients"].max()
-    tall = (share * (_STRIP - 0.02)).clip(lower=_SHORTEST)
-    ax.vlines(
-        observed["value"], -_STRIP, tall - _STRIP, color=FAINT, linewidth=1.5 * profile.thin_pt
-    )
+    if len(observed):
+        share = observed["n_patients"] / observed["n_patients"].max()
+        tall = (share * (_STRIP - 0.02)).clip(lower=_SHORTEST)
+        ax.vlines(
+            observed["value"], -_STRIP, tall - _STRIP, color=FAINT, linewidth=1.5 * profile.thin_pt
+        )
     ax.set_ylim(-_STRIP, 1)
     ax.set_yticks([0, 0.5, 1])
     ax.spines.left.set_bounds(0, 1)

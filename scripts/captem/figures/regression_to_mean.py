@@ -116,7 +116,8 @@ def draw(rows: pd.DataFrame, ax: Axes, profile: Profile) -> Axes:
     )  # fmt: skip
     _draw_tipping(ax, tipping, profile)
     ax.margins(y=0.12)
-    who = f"{SUBSET_WORDS[ALL].capitalize()}, n = {observed['n_patients']:g}"
+    n = observed["n_patients"]
+    who = f"{SUBSET_WORDS[ALL].capitalize()}, n = {MASKED if pd.isna(n) else f'{n:g}'}"
     say_n(ax, f"{who}\n{_told(tipping, observed, expected)}")
     ax.set_xlabel("Reliability (correlation of two readings)")
     ax.set_ylabel("Mean gain (steps)")

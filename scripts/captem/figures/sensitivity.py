@@ -34,6 +34,7 @@ from captem.figures.rows_of_estimates import (
 from captem.figures.style import DIRECTION_COLOURS, FAINT, INK
 from captem.profiles import Profile
 from captem.statistics import ALL
+from captem.table_parts import MASKED
 from captem.wording import alternative_words, reason_words
 
 WIDE = True
@@ -175,9 +176,13 @@ def _items(rows: pd.DataFrame) -> Iterator[Row | Words]:
         drawn = not (math.isnan(row["estimate"]) or row["block"] == _OTHER)
         yield Row(
             sentence(row["alternative"]),
-            (_estimate(row), f"{row['n_patients']:g}", rounding.p_cell(row["p_value"])),
+            (_estimate(row), _n(row), rounding.p_cell(row["p_value"])),
             mark if drawn else None, INK, shaded=order.index(row["analysis"]) % 2 == 1,
         )  # fmt: skip
+
+
+def _n(row: dict[str, Any]) -> str:
+    return MASKED if math.isnan(row["n_patients"]) else f"{row['n_patients']:g}"
 
 
 def _estimate(row: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 A figure is a module of this package with
 
     WIDE                          whether it needs two columns of a page
+    EACH_PATIENT                  True where it shows single patients; else it may be left out
     data(...)                     results -> its rows, one frame: what figures/<name>.csv holds
     height_mm(rows, width_mm, profile)
     draw(rows, ax, profile)       onto axes that the caller may have from anywhere

@@ -26,6 +26,7 @@ from captem.figures.style import (
 from captem.profiles import Profile
 
 WIDE = True
+EACH_PATIENT = True
 _DAYS_A_MONTH = 30.4375
 _CAPTEM, _OTHER, _SSA = "#56B4E9", DIRECTION_COLOURS["down"], DIRECTION_COLOURS["undetermined"]
 # From where months are counted, the first of these that any patient has.

@@ -27,6 +27,7 @@ from captem.figures.style import (
 from captem.profiles import Profile
 
 WIDE = True
+EACH_PATIENT = True
 PATIENT, LESION = "patient", "lesion"
 CHANGES = ("rose", "within", "fell")
 _COLOURS = {
