@@ -14,11 +14,11 @@ rule render_summary:
     input:
         **{f"{name}_svg": f"{SHOWN}/figures/{name}.svg" for name in FIGURES},
         **{f"{name}_txt": f"{SHOWN}/figures/{name}.txt" for name in FIGURES},
-        **table_inputs(),
+        **table_inputs() | {"sources": shown("cohort/sources.csv")},
         template=workflow.source_path("../report/summary.html.jinja"),
         script=workflow.source_path("../report/summary.js"),
-        problems=f"{RESULTS}/cohort/problems.csv",
-        repairs=f"{RESULTS}/cohort/repairs.csv",
+        problems=shown("cohort/problems.csv"),
+        repairs=shown("cohort/repairs.csv"),
         provenance=f"{RESULTS}/provenance.json",
         code=needs("render_summary.py"),
     output:
