@@ -187,8 +187,8 @@ class _Mask:
         ends = {}
         observed = curves[curves["quantity"].eq(predictions.OBSERVED)]
         for model, own in observed.groupby("model", sort=False):
-            each = np.repeat(own["value"].astype(float), own["n_patients"].astype(int)).to_numpy()
-            each = np.sort(each)
+            values, many = own["value"].to_numpy(float), own["n_patients"].to_numpy(int)
+            each = np.sort(np.repeat(values, many))
             if len(each) >= 2 * self.min_count:
                 ends[str(model)] = float(each[self.min_count - 1]), float(each[-self.min_count])
         return ends

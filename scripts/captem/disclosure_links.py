@@ -221,7 +221,7 @@ def _criterion(found: Links, rows: pd.DataFrame) -> None:
 
 
 def _flow(found: Links, flow: pd.DataFrame) -> None:
-    names: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    names: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for label, row in flow.iterrows():
         reason = row["reason"] if pd.notna(row["reason"]) else ""
         for column, kind in (("n", "n_patients"), ("n_lesions", "n_lesions")):
@@ -233,8 +233,8 @@ def _flow(found: Links, flow: pd.DataFrame) -> None:
             else:
                 cost = 0.0
             found.cell("cohort/flow.csv", label, column, name, row[column], cost)
-        names[row["step"]].append((reason, *(found.cells[("cohort/flow.csv", label, column)]
-                                             for column in ("n", "n_lesions"))))  # fmt: skip
+        both = (found.cells[("cohort/flow.csv", label, column)] for column in ("n", "n_lesions"))
+        names[row["step"]].append((reason, *both))
     if "recorded" not in names or "included" not in names:
         return
     for place in (1, 2):

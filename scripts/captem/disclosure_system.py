@@ -203,7 +203,8 @@ class _Search:
     def show_again(self, name: str) -> None:
         """Show a count again where each small one stays safe."""
         self.masked.discard(name)
-        value, renewed = self.system.values[name], {}
+        value = self.system.values[name]
+        renewed: dict[str, dict[str, float]] = {}
         for other in sorted(self.small):
             proof = self._proofs.get(other)
             if proof is None or abs(proof.get(name, value) - value) < _TINY:

@@ -87,8 +87,8 @@ def panel(rows: pd.DataFrame, canvas: Figure | SubFigure, profile: Profile) -> N
         Patch(facecolor=FAINT, alpha=0.25, linewidth=0, label="95% band of the whole curve"),
     ]
     if rows["quantity"].eq(predictions.OBSERVED).any():
-        ticks = {"marker": "|", "linestyle": "none", "label": "patients (taller: more)"}
-        handles.append(Line2D([], [], color=FAINT, **ticks))
+        label = "patients (taller: more)"
+        handles.append(Line2D([], [], color=FAINT, marker="|", linestyle="none", label=label))
     if status.eq("unstable").any():
         dashed = Line2D([], [], color=FAINT, linestyle=_dashes("unstable"), label="unstable model")
         handles.insert(1, dashed)

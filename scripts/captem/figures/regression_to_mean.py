@@ -18,6 +18,7 @@ from captem.figure_rows import absent
 from captem.figures.style import DIRECTION_COLOURS, FAINT, INK, PLATE, one_axes, say_n
 from captem.profiles import Profile, inches
 from captem.statistics import ALL
+from captem.table_parts import MASKED
 from captem.wording import SUBSET_WORDS, reason_words
 
 WIDE = False
