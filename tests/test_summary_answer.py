@@ -345,7 +345,15 @@ def test_everything_masked_is_said_and_no_number_is_left(synthetic: Study, with_
 def test_each_analysis_masked_by_itself(synthetic: Study) -> None:
     """What is not masked is still said, and what is masked is not."""
     frame = synthetic.statistics
-    for analysis in sorted(set(frame["analysis"])):
+    # Those that a sentence is made of.
+    made_of = (
+        r"describe\.(patients|captem|krenning|interval|ssa|scanner)|bias|criterion\.(before|gained)|"
+        r"transition\.(prop|signed|net|sign_|suvmax)|model\.krenning$|predicted\.krenning|"
+        r"sensitivity\.(leave|not_resc)"
+    )
+    asked = [name for name in sorted(set(frame["analysis"])) if re.match(made_of, name)]
+    assert len(asked) > 15
+    for analysis in asked:
         _clean(_masked(frame, frame["analysis"].eq(analysis), with_n=True))
 
 
