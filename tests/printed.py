@@ -39,9 +39,14 @@ CONSTANTS = (
     (r"1,000 times; with the 2\.5th and 97\.5th percentile", "the simulation of readings"),
     (r"P ≤ \.05(?! in \d)", "the level of tests"),
     (r"95% of (?=such studies:)", "the range of a simulation"),
-    (r"at a confidence of 95%", "the level of intervals"),
-    (r"score,? \(?0 to 4\)", "the range of the Krenning score"),
-    (r"\bTable \d+\b", "the number of a table"),
+    (r"a confidence of 95%", "the level of intervals"),
+    (r"scores?,? \(?0 to 4\)", "the range of the Krenning score"),
+    (r"\b(?:Table|Figure) \d+\b", "the number of a table or figure"),
+    (r"\[\d+(?:[,–-]\d+)*\]", "a citation"),
+    (r"appropriateness of PRRT was 0\.64 \(0\.57 to 0\.70\)", "Fendler 2017"),
+    (r"metastatic grade 2 gastric", "the published case"),
+    (r"\bKi-67\b", "the name of the index"),
+    (r"\(0, none; 2, at most liver; 3, above liver; 4, above spleen\)", "the Krenning score"),
 )  # fmt: skip
 SCORES = tuple("01234")
 

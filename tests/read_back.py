@@ -108,7 +108,8 @@ def page(text: str) -> _Html:
     return _Html(text)
 
 
-def _paragraph(paragraph) -> str:
+def word_text(paragraph) -> str:
+    """Return the text of a paragraph without its marks."""
     # The name of a style is looked up slowly; its id stands at the run.
     runs = [run.text for run in paragraph.runs if run._r.style != "Tablemark"]
     return _bare("".join(runs) if runs else paragraph.text)
@@ -118,7 +119,7 @@ def word_grid(table, title: str = "", notes: tuple[str, ...] = ()) -> Grid:
     """Read a table of a Word document; a cell that runs over the row is a heading."""
     rows = []
     for line in table.rows:
-        cells = [" ".join(_paragraph(part) for part in cell.paragraphs) for cell in line.cells]
+        cells = [" ".join(word_text(part) for part in cell.paragraphs) for cell in line.cells]
         if len({id(cell._tc) for cell in line.cells}) == 1:
             cells = [cells[0], *("",) * (len(cells) - 1)]
         rows.append(cells)
@@ -128,7 +129,7 @@ def word_grid(table, title: str = "", notes: tuple[str, ...] = ()) -> Grid:
 def from_docx(content: bytes) -> Grid:
     """Read a document that holds one table: its first paragraph is the caption."""
     document = docx.Document(io.BytesIO(content))
-    title, *notes = [_paragraph(part) for part in document.paragraphs]
+    title, *notes = [word_text(part) for part in document.paragraphs]
     (table,) = document.tables
     return word_grid(table, title, tuple(notes))
 

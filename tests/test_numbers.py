@@ -10,15 +10,28 @@ is typed by hand and nothing computed on the way.
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 
+import docx
 import figure_studies
 import pandas as pd
 import pytest
 import read_back
-from captem import captions, strobe, summary, table_formats, tables_workbook, word_tables
+from captem import (
+    captions,
+    manuscript,
+    manuscript_blocks,
+    manuscript_documents,
+    strobe,
+    summary,
+    table_formats,
+    tables_workbook,
+    word_tables,
+)
 from captem.config import resolve
 from captem.lesions import RULE_WORDS
+from captem.manuscript import Manuscript
 from figure_data import FIGURES
 from printed import Known, rounded, scrambled, trimmed, unexplained
 from read_back import Grid
@@ -261,6 +274,104 @@ def test_every_number_of_the_page_is_a_row(shown):
     assert _wrong_in_page(_page(shown), shown) == []
 
 
+# The manuscript
+
+MANUSCRIPT = ROOT / "workflow/manuscript"
+TEMPLATE = MANUSCRIPT / "manuscript.md.jinja"
+
+
+def _manuscript(study: Study, template: str = "") -> tuple[Manuscript, pd.DataFrame]:
+    """Return the manuscript of a study, and the list of its numbers."""
+    figures = {
+        name: manuscript_blocks.Figure(name, *captions.split(_caption(name, study)))
+        for name in FIGURES
+    }
+    of = manuscript.Study(study.statistics, study.tables(), figures, study.settings, "recorded", {})
+    text = template or TEMPLATE.read_text(encoding="utf-8")
+    made = manuscript.render(text, "manuscript.md.jinja", of)
+    return made, manuscript.numbers(made, of)
+
+
+def _wrong_in_text(text: str, study: Study) -> list[str]:
+    """Return what in a sentence of the manuscript no row makes; the data cut is a name."""
+    return unexplained(text, _known(study), [rf"\b{re.escape(str(study.settings['cut']))}\b"])
+
+
+def _wrong_in_grids(grids: list[Grid], study: Study) -> list[str]:
+    wrong = []
+    for grid in grids:
+        if grid.columns[0] == "Krenning score":
+            wrong += _wrong_in_matrix(grid, study.matrix)
+            grid = dataclasses.replace(grid, rows=[])
+        wrong += _wrong_in(grid, _known(study))
+    return wrong
+
+
+def _wrong_in_html(made: Manuscript, study: Study) -> list[str]:
+    template = (MANUSCRIPT / "page.html").read_text(encoding="utf-8")
+    document = manuscript_documents.html(made, _cited(), template)
+    read = read_back.page(document.decode("utf-8"))
+    wrong = _wrong_in_grids(read.grids, study)
+    for under, text in read.texts:
+        name = next((name[7:] for name in under if name.startswith("figure-")), "")
+        if name:
+            wrong += _wrong_in_caption(name, study, text)
+        elif "refs" not in under:
+            wrong += _wrong_in_text(text, study)
+    return wrong + [said for text in read.alts for said in _wrong_in_text(text, study)]
+
+
+def _wrong_in_word(made: Manuscript, study: Study) -> list[str]:
+    document = docx.Document(io.BytesIO(manuscript_documents.word(made, _cited())))
+    figures = iter([block.name for block in made.blocks
+                    if isinstance(block, manuscript_blocks.Figure)])  # fmt: skip
+    wrong = _wrong_in_grids([read_back.word_grid(table) for table in document.tables], study)
+    for paragraph in document.paragraphs:
+        text, style = read_back.word_text(paragraph), paragraph.style.name
+        if style == "Image Caption":
+            wrong += _wrong_in_caption(next(figures), study, text)
+        elif style != "Bibliography":
+            wrong += _wrong_in_text(text, study)
+    return wrong
+
+
+def _cited() -> dict[str, str]:
+    names = {"bibliography": "references.bib", "style": "numeric.csl"}
+    return {key: (MANUSCRIPT / name).read_text(encoding="utf-8") for key, name in names.items()}
+
+
+@pytest.mark.parametrize("read", [_wrong_in_html, _wrong_in_word])
+def test_every_number_of_the_manuscript_is_a_row(shown, read):
+    made, _ = _manuscript(shown)
+    assert read(made, shown) == []
+
+
+def test_every_number_by_name_is_of_the_row_it_is_listed_with(shown):
+    _, listed = _manuscript(shown)
+    named = listed[listed["kind"].eq("by name")]
+    wrong = []
+    for text, row_id, column in named[["text", "row_id", "column"]].itertuples(index=False):
+        own = shown.statistics["row_id"].eq(row_id)
+        assert own.sum() == 1, row_id
+        row = shown.statistics[own].iloc[0]
+        if column == "conf_level":
+            wrong += [(text, row_id)] if text != f"{100 * row[column]:g}%" else []
+            continue
+        if column.startswith("p_"):
+            text = f"P {text.replace('*', '').removeprefix('P').strip()}"
+        # The quartiles of a median stand in rows beside it.
+        own |= shown.statistics["row_id"].str.startswith(f"{row_id.removesuffix('/median')}/quart")
+        known = dataclasses.replace(_known(shown), statistics=shown.statistics[own])
+        known = dataclasses.replace(known, flow=shown.flow[:0])
+        wrong += [(text, row_id, said) for said in unexplained(text.replace("*", ""), known)]
+    assert wrong == []
+
+
+def test_nothing_in_the_manuscript_that_ships_is_a_typed_result(shown):
+    _, listed = _manuscript(shown)
+    assert set(listed["kind"]) <= {"by name", "not a result"}
+
+
 # What a wrong number looks like
 
 
@@ -333,3 +444,22 @@ def test_a_sentence_with_the_number_of_another_row_is_found():
     wrong = f"an odds ratio of {rounded(other['estimate'], 2)} (95% CI, {ends})"
     assert unexplained(right, _known(study)) == []
     assert unexplained(wrong, _known(study)) == [f"interval: {wrong[17:]}"]
+
+
+@pytest.mark.parametrize("planted", ["31/54 (57%)", "a ratio of 2.71 (95% CI, 1.12 to 5.01)"])
+@pytest.mark.parametrize("read", [_wrong_in_html, _wrong_in_word])
+def test_a_wrong_number_in_the_manuscript_is_found(read, planted):
+    study = shipped("config")
+    template = TEMPLATE.read_text(encoding="utf-8")
+    planted_in = template.replace("# Discussion", f"Uptake rose in {planted}.\n\n# Discussion", 1)
+    made, _ = _manuscript(study, planted_in)
+    assert len(read(made, study)) == 1
+
+
+def test_a_wrong_number_on_the_page_is_found():
+    study = _scrambled()
+    rose = study.statistics.set_index("row_id").loc[UP, "n_events"]
+    page = _page(study)
+    assert f"{rose} of" in page
+    assert _wrong_in_page(page, study) == []
+    assert _wrong_in_page(page.replace(f"{rose} of", f"{rose + 31} of"), study)
