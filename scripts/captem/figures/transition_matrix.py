@@ -32,17 +32,16 @@ def data(matrix: pd.DataFrame) -> pd.DataFrame:
     for before in _STEPS:
         for after in _STEPS:
             direction = "up" if after > before else "down" if after < before else "same"
-            line = matrix.iloc[before]
             rows.append(
                 {
                     "krenning_pre": before,
                     "krenning_post": after,
-                    "patients": line[str(after)],
-                    "from_interval_scores": line[f"split_{after}"],
+                    "patients": float(matrix[str(after)].iloc[before]),
+                    "from_interval_scores": float(matrix[f"split_{after}"].iloc[before]),
                     "direction": direction,
                 }
             )
-    cells = pd.DataFrame(rows).astype({"patients": float, "from_interval_scores": float})
+    cells = pd.DataFrame(rows)
     if cells["patients"].eq(0).all():
         return absent("no patient has a score at both scans")
     return cells
