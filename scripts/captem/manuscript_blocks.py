@@ -15,7 +15,8 @@ from captem.table_formats import pieces, to_html, typeset
 from captem.table_parts import Row, Table
 
 MARKDOWN, WORD, HTML, TYPST = "md", "docx", "html", "typst"
-_SPECIAL = "\\`*_{}[]<>#|~^$@&"
+# Quotation marks too: pandoc would turn them.
+_SPECIAL = "\\`*_{}[]<>#|~^$@&\"'"
 # The page of the Word document: A4 with margins of 20 mm.
 _TEXT_WIDTH_MM, _TEXT_HEIGHT_MM = 170.0, 190.0
 _TWIPS_PER_MM = 1440 / 25.4
