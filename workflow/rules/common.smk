@@ -404,7 +404,7 @@ def report_token():
 
 def deliverables():
     """Return every file that a whole run promises."""
-    names = ["statistics.csv", "provenance.json", "summary.html"]
+    names = ["statistics.csv", "provenance.json"]
     names += [
         f"cohort/{name}.csv"
         for name in ("patients", "lesions", "flow", "eligibility", "sources")
@@ -414,7 +414,7 @@ def deliverables():
         f"transitions/{name}.csv" for name in ("transitions", "lesions", "matrix")
     ]
     names += [f"models/{name}.json" for name in MODELS]
-    return [f"{RESULTS}/{name}" for name in names]
+    return [*(f"{RESULTS}/{name}" for name in names), f"{SHOWN}/summary.html"]
 
 
 def say_where_results_are():
