@@ -442,6 +442,9 @@ def say_where_results_are():
     asked = set(workflow.dag_settings.targets or ["all"]) & {"all", "report"}
     if not asked or not all(is_file(path) for path in report_contents()):
         return
+    if PUBLIC_COPY:
+        print(f"Read this first: {SHOWN}/summary.html", file=sys.stderr)
+        return
     # While it is written there is none: an interrupted run must not leave an older one behind.
     Path(f"{RESULTS}/report.html").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:

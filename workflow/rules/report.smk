@@ -91,5 +91,6 @@ rule report:
         report_contents(),
         rules.figures.input,
         rules.tables.input,
-        rules.request_report.output,
+        # Snakemake's report is of the results themselves, and not of a copy for the public.
+        [] if PUBLIC_COPY else rules.request_report.output,
         deliverables(),
