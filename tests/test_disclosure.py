@@ -202,6 +202,36 @@ def test_a_curve_begins_at_no_patients_value(example):
     assert values <= set(disclosure._ROUND_MIB1)
 
 
+def test_a_curve_between_its_values_is_that_of_the_study(example):
+    whole, shown = shipped("config").predictions, example.files["predictions/curves.csv"]
+    for score in ("0", "2", "4"):
+        ends = []
+        for curves in (whole, shown):
+            own = curves[
+                curves["model"].eq("model.krenning") & curves["quantity"].eq("probability")
+            ]
+            own = own[own["score"].astype(str).eq(score)].astype(
+                {"value": float, "estimate": float}
+            )
+            ends.append(own.sort_values("value"))
+        all_of_it, part = ends
+        assert len(part) > 3
+        expected = np.interp(np.log(part["value"]), np.log(all_of_it["value"]),
+                             all_of_it["estimate"])  # fmt: skip
+        assert np.allclose(part["estimate"], expected)
+
+
+def test_a_masked_reason_of_the_flow_is_drawn_as_masked(example):
+    from captem.figures import flow
+
+    files = example.files
+    rows = flow.data(through_csv(files["cohort/flow.csv"]),
+                     through_csv(files["cohort/recorded.csv"]), files["cohort/sources.csv"])  # fmt: skip
+    masked_rows = rows[rows["n"].isna()]
+    assert masked_rows["text"].eq("no MIB1 index").any()
+    assert ("no MIB1 index", "masked") in list(flow._pairs(masked_rows))
+
+
 def test_one_patient_is_masked_as_a_whole():
     table = masked_study("published_case").files["statistics.csv"]
     assert table[["n_patients", "n_events"]].astype(float).fillna(0).max(axis=None) in (0, 0.0)

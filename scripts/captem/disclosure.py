@@ -385,7 +385,8 @@ def _of_group(name: str, analysis: str) -> bool:
 def _at_round_values(own: pd.DataFrame, of_mib1: bool, ends: tuple[float, float]) -> pd.DataFrame:
     """Return one curve at round values within `ends`."""
     low, high = ends
-    own = own.sort_values("value")
+    # As a file it is text, which would be sorted as words.
+    own = own.assign(value=own["value"].astype(float)).sort_values("value")
     if not of_mib1:
         return own[own["value"].astype(float).between(low, high)]
     at = np.array([value for value in _ROUND_MIB1 if low <= value <= high])

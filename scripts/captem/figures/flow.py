@@ -98,14 +98,17 @@ def data(flow: pd.DataFrame, eligibility: pd.DataFrame, sources: pd.DataFrame) -
         kept = (
             rows
             if step in (RECORDED, INCLUDED)
-            else rows[rows[["n", "n_lesions"]].ne(0).any(axis=1)]
+            else rows[rows[["n", "n_lesions"]].fillna(1).ne(0).any(axis=1)]
         )
         found += [(step, *line, None) for line in _lines(kept)]
     for number, (names, rows) in enumerate(_groups(flow), start=1):
         analysed = rows["reason"].eq("analysed")
         for name in names:
             found += [(name, _words(name), *_lines(rows[analysed])[0][1:], number)]
-        found += [(LEFT_OUT, *line, number) for line in _lines(rows[~analysed & ~rows["n"].eq(0)])]
+        found += [
+            (LEFT_OUT, *line, number)
+            for line in _lines(rows[~analysed & rows["n"].fillna(1).ne(0)])
+        ]
     table = pd.DataFrame(found, columns=_COLUMNS)
     return table.astype({"n": "Int64", "n_lesions": "Int64", "group": "Int64"})
 
@@ -391,7 +394,7 @@ def _sources(
 
 
 def _pairs(parts: pd.DataFrame) -> Iterator[tuple[str, int | str]]:
-    said = (MASKED if pd.isna(n) else n for n in parts["n"])
+    said = (MASKED if pd.isna(n) else int(n) for n in parts["n"])
     return zip(parts["text"], said, strict=True)
 
 
