@@ -226,7 +226,8 @@ def test_a_masked_reason_of_the_flow_is_drawn_as_masked(example):
 
     files = example.files
     rows = flow.data(through_csv(files["cohort/flow.csv"]),
-                     through_csv(files["cohort/recorded.csv"]), files["cohort/sources.csv"])  # fmt: skip
+                     through_csv(files["cohort/recorded.csv"]), files["cohort/sources.csv"],
+    )  # fmt: skip
     masked_rows = rows[rows["n"].isna()]
     assert masked_rows["text"].eq("no MIB1 index").any()
     assert ("no MIB1 index", "masked") in list(flow._pairs(masked_rows))
