@@ -71,10 +71,8 @@ def synthetic(about: About) -> list[str]:
 def readme_text(about: About, provenance: Mapping[str, Any], contents: Iterable[str]) -> str:
     """Return the text that says what is in a bundle and what is not."""
     heading = title(about, provenance)
-    masked = (
-        [f"Counts below {about.min_count} are masked in what is shown, and what would give them "
-         "away."] if about.min_count else []
-    )  # fmt: skip
+    least = about.min_count
+    masked = [f"Counts below {least} are masked in what is shown."] if least else []
     what = {
         name: OWN.get(name) or bundle_contents.what_is(name) or of_code(name)
         for name in [*contents, README, ro_crate.METADATA]
