@@ -6,6 +6,7 @@
     snakemake --cores 2 template                            forms for collecting data
     snakemake --cores 2 preflight                           look over the figures before they are sent
     snakemake --cores 2 manuscript                          the text with the numbers of the run
+    snakemake --cores 2 bundle --config audience=coauthor   what private, coauthor or public may have
 
 The settings are explained in config/README.md, the results in results/README.md.
 """

@@ -577,7 +577,9 @@ def test_preflight_judges_and_keeps_its_list(example):
         tiff.write_bytes(before[:5000])
         done = example.snakemake("preflight")
         assert done.returncode == 1
-        said = done.stdout.partition("The figures of study example, held against the profile generic:")[2]
+        said = done.stdout.partition(
+            "The figures of study example, held against the profile generic:"
+        )[2]
         assert "FAIL     file: forest.tiff" in said
         assert "1 fault" in said
         assert "Traceback" not in done.stdout
