@@ -16,8 +16,9 @@ with logged(snakemake.log[0]):
         "statistics", "matrix", "flow", "curves", "sources", "eligibility", "problems", "repairs",
     )  # fmt: skip
     frames = {name: read_frame(snakemake.input[name]) for name in names}
-    copies = disclosure.mask(**frames, min_count=snakemake.params.min_count)
-    print(disclosure.summary(copies, snakemake.params.min_count))
+    least, confirmatory = snakemake.params.min_count, snakemake.params.confirmatory
+    copies = disclosure.mask(**frames, min_count=least, confirmatory=confirmatory)
+    print(disclosure.summary(copies, least))
     for path, frame in copies.files.items():
         write_frame(snakemake.output[Path(path).stem], frame)
     write_frame(snakemake.output.masked, copies.log)

@@ -73,6 +73,7 @@ def mask(
     problems: pd.DataFrame,
     repairs: pd.DataFrame,
     min_count: int,
+    confirmatory: Sequence[str] = (),
     *,
     secondary: bool = True,
 ) -> Copies:
@@ -82,6 +83,7 @@ def mask(
     ----------
     eligibility : only the number of patients of each source is taken from it.
     min_count : counts from 1 to below this are small.
+    confirmatory : the sources that the subset of this name is of.
     secondary : whether also what a small count could be worked out from; off only in tests.
     """
     sizes = eligibility["source"].astype(str).value_counts()
@@ -89,7 +91,7 @@ def mask(
     recorded = pd.DataFrame(
         {"source": list(names), "n": [int(sizes.get(name, 0)) for name in names]}
     )
-    found = links(statistics, matrix, flow, sources, recorded)
+    found = links(statistics, matrix, flow, sources, recorded, confirmatory)
     why = masked(found.system, min_count, secondary=secondary)
     work = _Mask(found, why, min_count)
     files = {

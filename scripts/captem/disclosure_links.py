@@ -7,7 +7,7 @@ place is then shown in no other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from captem.statistics import ALL, CONFIRMATORY
 COUNTS = ("n_patients", "n_lesions", "n_events")
 Cell = tuple[str, Any, str]
 _STEPS = [str(step) for step in range(5)]
+_PRIMARY = r"model\.krenning/krenning/[^/]+/log2_mib1$"
 _WHOLE = ("recorded", "excluded", "included")
 # How much a reader would miss a count: those who are analysed more than why others are not, the
 # answers more than those, and who the patients are most.
@@ -56,14 +57,15 @@ def links(
     confirmatory : the sources that the subset of this name is of.
     """
     found = Links()
-    rows = _statistics(found, statistics)
+    rows = _statistics(found, statistics, _same_patients(confirmatory))
+    _by_source(found, rows, confirmatory)
     _groups(found, rows)
     _shares(found, rows)
     _nested(found, rows)
     _criterion(found, rows)
     _flow(found, flow)
     _matrix(found, matrix, rows)
-    _sources(found, sources, recorded, flow)
+    _sources(found, sources, recorded, flow, _same_patients(confirmatory))
     return found
 
 
@@ -80,8 +82,16 @@ def events(row: Any) -> str:
     return f"n_events|{row['analysis']}|{row['outcome']}|{row['subset']}|{term}|{told}"
 
 
-def _statistics(found: Links, statistics: pd.DataFrame) -> pd.DataFrame:
-    """Name the counts of every row; return the rows with the names in the columns of the counts."""
+def _same_patients(confirmatory: Sequence[str]) -> dict[str, str]:
+    """Return the other name of a subset: one confirmatory source is the confirmatory subset."""
+    return {f"source_{confirmatory[0]}": CONFIRMATORY} if len(confirmatory) == 1 else {}
+
+
+def _statistics(found: Links, statistics: pd.DataFrame, same: Mapping[str, str]) -> pd.DataFrame:
+    """Name the counts of every row; return the rows with the names in the columns of the counts.
+
+    `same` gives subsets the name of the one that holds the same patients.
+    """
     rows = statistics.copy()
     named: dict[str, list[str]] = {column: [] for column in COUNTS}
     for label, row in statistics.iterrows():
@@ -97,9 +107,9 @@ def _statistics(found: Links, statistics: pd.DataFrame) -> pd.DataFrame:
                     cost = _ANSWER if row["term"] != "undetermined" else 0.0
                     cost += 0.1 * (row["analysis"] == "criterion.gained")
                 if row["analysis"] == "describe.patients":
-                    name = patients(subset, value)
+                    name = patients(same.get(subset, subset), value)
             else:
-                name = f"{column}|{subset}|{float(value):g}"
+                name = f"{column}|{same.get(subset, subset)}|{float(value):g}"
                 cost = 0.0 if row["analysis"].startswith("describe.") else _ANALYSED
                 if row["analysis"].startswith(("transition.", "criterion.")):
                     cost = _SCORED
@@ -108,6 +118,25 @@ def _statistics(found: Links, statistics: pd.DataFrame) -> pd.DataFrame:
             found.cell("statistics.csv", label, column, name, value, cost)
             named[column].append(name)
     return rows.assign(**named)
+
+
+def _by_source(found: Links, rows: pd.DataFrame, confirmatory: Sequence[str]) -> None:
+    """Link the primary model in each source to that in all patients and in the confirmatory ones.
+
+    And the size of the confirmatory subset to those of its sources.
+    """
+    for analysis, whole in (
+        ("sensitivity.source", rows[rows["row_id"].str.match(_PRIMARY)]),
+        ("describe.patients", rows[rows["analysis"].eq("describe.patients")]),
+    ):
+        own = rows[rows["analysis"].eq(analysis) & rows["subset"].str.startswith("source_")]
+        sources = own.set_index("subset")["n_patients"]
+        planned = [sources.get(f"source_{name}", "") for name in confirmatory]
+        named = whole.set_index("subset")["n_patients"]
+        for subset, parts in ((ALL, list(sources)), (CONFIRMATORY, planned)):
+            total = named.get(subset)
+            if total and parts and all(parts) and parts != [total]:
+                found.system.adds_up(total, parts)
 
 
 def _groups(found: Links, rows: pd.DataFrame) -> None:
@@ -186,7 +215,7 @@ def _nested(found: Links, rows: pd.DataFrame) -> None:
         most = max(confirmatory["n_patients"], key=lambda name: found.system.values.get(name, 0.0))
         sizes = pd.concat([sizes, pd.Series({CONFIRMATORY: most})])
     main = (
-        rows[rows["row_id"].str.match(r"model\.krenning/krenning/[^/]+/log2_mib1$")]
+        rows[rows["row_id"].str.match(_PRIMARY)]
         .set_index("subset")["n_patients"]
     )  # fmt: skip
     scored = (
@@ -289,19 +318,25 @@ def _matrix(found: Links, matrix: pd.DataFrame, rows: pd.DataFrame) -> None:
 
 
 def _sources(
-    found: Links, sources: pd.DataFrame, recorded: pd.DataFrame, flow: pd.DataFrame
+    found: Links,
+    sources: pd.DataFrame,
+    recorded: pd.DataFrame,
+    flow: pd.DataFrame,
+    same: Mapping[str, str],
 ) -> None:
     """Link what was recorded of each source to all that was, and to who is included of it."""
     total = next((found.cells[("cohort/flow.csv", label, "n")] for label, row in flow.iterrows()
                   if row["step"] == "recorded"), None)  # fmt: skip
     names = []
     for label, row in recorded.iterrows():
-        name = patients(f"source_{row['source']}", row["n"])
+        subset = f"source_{row['source']}"
+        subset = same.get(subset, subset)
+        name = patients(subset, row["n"])
         if len(recorded) == 1 and total:
             name = total
         found.cell("cohort/recorded.csv", label, "n", name, row["n"], _ANSWER)
         names.append(name)
-        _whole_of_source(found, name, f"source_{row['source']}")
+        _whole_of_source(found, name, subset)
     if total and len(names) > 1:
         found.system.adds_up(total, names, "rest|recorded")
     for label, row in sources.iterrows():
@@ -309,7 +344,8 @@ def _sources(
         if pd.isna(rows):
             continue
         kind = "n_patients" if row["table"] == "patients" else "n_lesions"
-        name = f"{kind}|source_{row['source']}|{float(rows):g}"
+        subset = f"source_{row['source']}"
+        name = f"{kind}|{same.get(subset, subset)}|{float(rows):g}"
         if len(recorded) == 1 and kind == "n_patients" and total:
             same = found.system.values[total] == float(rows)
             name = total if same else name

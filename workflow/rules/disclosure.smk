@@ -39,6 +39,7 @@ rule mask_small_counts:
         "../envs/analysis.yaml"
     params:
         min_count=MIN_COUNT,
+        confirmatory=SETTINGS["confirmatory_sources"],
     message:
         "Masking small counts in what is shown."
     script:
