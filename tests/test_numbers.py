@@ -12,6 +12,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import docx
 import figure_studies
@@ -32,6 +35,7 @@ from captem import (
 from captem.config import resolve
 from captem.lesions import RULE_WORDS
 from captem.manuscript import Manuscript
+from captem.table_parts import Table
 from figure_data import FIGURES
 from printed import Known, rounded, scrambled, trimmed, unexplained
 from read_back import Grid
@@ -62,17 +66,40 @@ def shown(request, tmp_path_factory) -> Study:
     )
 
 
+@cache
 def _scrambled() -> Study:
     study = shipped("config")
     return dataclasses.replace(study, statistics=scrambled(study.statistics))
 
 
+# What is made of a study, by the study itself: each sentence asks for it again.
+_MADE: dict[tuple[int, str], tuple[Study, Any]] = {}
+
+
+def _once(study: Study, name: str, make: Callable[[Study], Any]) -> Any:
+    """Return what `make` returns of a study, made once; the study is kept, so its id is its own."""
+    key = (id(study), name)
+    if key not in _MADE:
+        _MADE[key] = (study, make(study))
+    return _MADE[key][1]
+
+
 def _known(study: Study) -> Known:
-    usual = resolve(
-        {"study": "x", "cut": "1", "sources": [{"name": "x", "patients": "x"}]}, schema()
-    )
-    settings = study.settings | {"usual": usual}
-    return Known(study.statistics, study.flow, study.matrix, settings)
+    def make(study: Study) -> Known:
+        sources = [{"name": "x", "patients": "x"}]
+        usual = resolve({"study": "x", "cut": "1", "sources": sources}, schema())
+        settings = study.settings | {"usual": usual}
+        return Known(study.statistics, study.flow, study.matrix, settings)
+
+    return _once(study, "known", make)
+
+
+def _drawn(name: str, study: Study) -> pd.DataFrame:
+    return _once(study, name, FIGURES[name][1])
+
+
+def _tables(study: Study) -> list[Table]:
+    return _once(study, "tables", lambda study: study.tables())
 
 
 # Tables
@@ -111,7 +138,7 @@ def _wrong_in_matrix(grid: Grid, matrix: pd.DataFrame) -> list[str]:
 def _table_faults(study: Study, read) -> dict[str, list[str]]:
     known = _known(study)
     faults = {}
-    for table in study.tables():
+    for table in _tables(study):
         grid = read(table)
         if table.name == "transition_matrix":
             wrong = _wrong_in_matrix(grid, study.matrix)
@@ -130,7 +157,7 @@ def test_every_number_of_every_table_is_a_row(shown, kind):
 
 
 def test_the_checklist_prints_rows_alone(shown):
-    names = [table.name for table in shown.tables()]
+    names = [table.name for table in _tables(shown)]
     run = strobe.Run(shown.statistics, shown.flow, shown.settings, names, tuple(FIGURES))
     table = strobe.checklist(run)
     known = _known(shown)
@@ -188,13 +215,13 @@ def _caption(name: str, study: Study, template: str = "") -> str:
     text = template or (ROOT / f"workflow/report/{name}.rst").read_text(encoding="utf-8")
     criterion = study.settings["criterion"]
     return captions.render(
-        name, text, study.statistics, "recorded", FIGURES[name][1](study),
+        name, text, study.statistics, "recorded", _drawn(name, study),
         threshold=criterion["threshold"], rule_words=RULE_WORDS[criterion["rule"]],
     )  # fmt: skip
 
 
 def _wrong_in_caption(name: str, study: Study, text: str) -> list[str]:
-    wrong, own = [], _own(name, FIGURES[name][1](study))
+    wrong, own = [], _own(name, _drawn(name, study))
     for pattern, values in own.items():
         for found in re.finditer(pattern, text):
             if found.groups() != tuple(map(str, values)):
@@ -233,7 +260,7 @@ def _page(study: Study) -> str:
         sources=study.sources,
         problems=study.cohort.problem_frame(),
         repairs=study.cohort.repairs,
-        tables=study.tables(),
+        tables=_tables(study),
         figures=figures,
         provenance={},
         criterion=study.settings["criterion"],
@@ -286,7 +313,7 @@ def _manuscript(study: Study, template: str = "") -> tuple[Manuscript, pd.DataFr
         name: manuscript_blocks.Figure(name, *captions.split(_caption(name, study)))
         for name in FIGURES
     }
-    of = manuscript.Study(study.statistics, study.tables(), figures, study.settings, "recorded", {})
+    of = manuscript.Study(study.statistics, _tables(study), figures, study.settings, "recorded", {})
     text = template or TEMPLATE.read_text(encoding="utf-8")
     made = manuscript.render(text, "manuscript.md.jinja", of)
     return made, manuscript.numbers(made, of)
@@ -390,7 +417,7 @@ def test_nothing_in_the_manuscript_that_ships_is_a_typed_result(shown):
 def test_a_wrong_number_in_a_table_is_found(right, wrong):
     study = shipped("config")
     known, planted = _known(study), 0
-    for table in study.tables():
+    for table in _tables(study):
         if table.name == "transition_matrix":
             continue
         text = table_formats.to_csv(table)
@@ -403,7 +430,7 @@ def test_a_wrong_number_in_a_table_is_found(right, wrong):
 def test_a_number_of_another_row_is_found():
     """Both are printed somewhere; on one line they are wrong."""
     study = shipped("config")
-    table = next(table for table in study.tables() if table.name == "models")
+    table = next(table for table in _tables(study) if table.name == "models")
     lines = [row for row in table.rows if re.fullmatch(r"\.\d+", row.cells[3])]
     first = lines[0]
     other = next(row for row in lines if row.cells[3] != first.cells[3])
@@ -414,7 +441,7 @@ def test_a_number_of_another_row_is_found():
 
 def test_a_wrong_cell_of_the_matrix_is_found():
     study = shipped("config")
-    table = next(table for table in study.tables() if table.name == "transition_matrix")
+    table = next(table for table in _tables(study) if table.name == "transition_matrix")
     grid = FORMATS["csv"](table)
     assert _wrong_in_matrix(grid, study.matrix) == []
     grid.rows[1][2] = "9"
