@@ -346,9 +346,9 @@ def _sources(
         kind = "n_patients" if row["table"] == "patients" else "n_lesions"
         subset = f"source_{row['source']}"
         name = f"{kind}|{same.get(subset, subset)}|{float(rows):g}"
-        if len(recorded) == 1 and kind == "n_patients" and total:
-            same = found.system.values[total] == float(rows)
-            name = total if same else name
+        alone = len(recorded) == 1 and kind == "n_patients"
+        if total and alone and found.system.values[total] == float(rows):
+            name = total
         found.cell("cohort/sources.csv", label, "rows", name, rows, _ANSWER)
 
 

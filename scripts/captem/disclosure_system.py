@@ -205,7 +205,9 @@ class _Search:
         self.masked.discard(name)
         value = self.system.values[name]
         renewed: dict[str, dict[str, float]] = {}
-        for other in sorted(self.small):
+        near = {mate for place in self.places[name] for mate in self.system.equations[place]}
+        # Those that it would give away, if any, are most often in its own equations.
+        for other in sorted(self.small, key=lambda other: (other not in near, other)):
             proof = self._proofs.get(other)
             if proof is None or abs(proof.get(name, value) - value) < _TINY:
                 continue
