@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import openpyxl
 import pytest
 from captem import cohort, columns, describe, lesions, problems, surrogate
 from captem.config import resolve
@@ -408,3 +409,21 @@ def test_numbers_and_text_of_the_tables_are_those_of_the_schemas():
             measures |= {name} if kind == "float64" else set()
     assert counts == columns.COUNTS
     assert measures == columns.MEASURES
+
+
+def test_one_sheet_says_for_the_whole_workbook_that_its_data_are_synthetic(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Patients"
+    for row in (["# Synthetic data"], ["patient_id", "krenning_pre"], ["A1", 1]):
+        book.active.append(row)
+    sheet = book.create_sheet("Lesions")
+    for row in (["patient_id", "lesion_id", "krenning_pre"], ["A1", "L1", 1]):
+        sheet.append(row)
+    book.save(tmp_path / "both.xlsx")
+    source = {"name": "ward", "patients": str(tmp_path / "both.xlsx"), "sheet": "Patients"}
+    found = cohort.ingest(
+        [cohort.Source(**source, lesions_sheet="Lesions")],
+        threshold=3, rule="most", on_problem="stop",
+    )  # fmt: skip
+    assert list(found.sources["table"]) == ["patients", "lesions"]
+    assert list(found.sources["synthetic"]) == ["yes", "yes"]

@@ -315,3 +315,15 @@ def test_every_heading_stands_by_itself(name):
     assert not re.search(r"[^\n]\n#", text)
     assert "{{" not in text
     assert "{%" not in text
+
+
+def test_references_of_the_user_stand_beside_those_that_ship():
+    own = (
+        "@article{mine2026, author = {Mine, A.}, year = {2026}}\n\n"
+        "@article{sharma2020, author = {Other, B.}, year = {2021}}\n"
+    )
+    both = citations.joined(own, manuscripts.CITED["bibliography"])
+    shipped = citations.keys(manuscripts.CITED["bibliography"], "references.bib")
+    known = citations.keys(both, "my.bib")
+    assert sorted(known) == sorted({"mine2026", *shipped}), "each key once"
+    assert "Other, B." in both and "Sharma" not in both

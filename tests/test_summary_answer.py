@@ -174,7 +174,7 @@ def test_the_answer_follows_the_statistics(synthetic: Study) -> None:
     ("seen", "verdict"),
     [
         (4.0, "so this can be noise alone"),
-        (7.0, "usually gives, but only if a score repeats itself well"),
+        (7.0, "so noise alone may give this, unless a score repeats itself well"),
         (12.0, "so this is more than noise alone usually gives."),
     ],
 )
@@ -392,7 +392,11 @@ def test_every_figure_has_a_sentence(study: Study) -> None:
          "index is asked of 50."),
         ("transition_matrix", "Uptake rose in 29 of 54 patients, stayed the same in 20 and fell in "
          "3; in 2 the scores leave it open."),
-        ("alluvial", "The median score was 1.5 at baseline and 2 at follow-up."),
+        (
+            "alluvial",
+            "The bands that rise hold 29 of 54 patients, those that fall 3, the level ones 20; "
+            "in 2 the scores leave it open.",
+        ),
         ("waterfall", "SUVmax at follow-up was 1.66 times that of baseline in the typical patient "
          "(of 54), which is exploratory."),
         ("gain_by_mib1", "The expected gain is -0.04 steps at a MIB1 index of 3% and 1.31 steps at "

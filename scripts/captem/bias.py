@@ -175,9 +175,10 @@ def _never(study: Study, gain: float) -> str:
         return "the mean gain is zero, so there is nothing to explain"
     given = [expected_gain(study, value) for value in _REACHED]
     most = max(given) if gain > 0 else min(given)
+    far = "most" if gain > 0 else "least"
     return (
         f"noise and selection alone do not on average give a mean gain of {gain:.2g} steps, "
-        f"whatever the reliability; {'at most' if gain > 0 else 'at least'} {most:.2g}; "
+        f"whatever the reliability (the {far} they give is {most:.2g}); "
         f"{_assumed(study)}"
     )
 

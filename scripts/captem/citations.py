@@ -60,6 +60,13 @@ def keys(bibliography: str, path: str) -> list[str]:
     return _ENTRY.findall(bibliography)
 
 
+def joined(own: str, shipped: str) -> str:
+    """Return the references of the user and, of those that ship, the ones with another key."""
+    taken = set(_ENTRY.findall(own))
+    entries = [f"@{entry}" for entry in re.split(r"^@", shipped, flags=re.MULTILINE)[1:]]
+    return "\n".join([own, *(entry for entry in entries if not taken & set(_ENTRY.findall(entry)))])
+
+
 def check_style(style: str, path: str) -> None:
     """Raise CaptemError if a text is not a citation style (CSL)."""
     try:

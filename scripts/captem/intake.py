@@ -56,7 +56,21 @@ def taken(source: Source, environment: Mapping[str, str]) -> list[Taken]:
         found.append(Taken(table, path, patients, hidden=hidden))
         if marks is not None:
             found.append(Taken("lesions", path, marks, hidden=hidden))
-    return found
+    return _synthetic_as_a_whole(found)
+
+
+def _synthetic_as_a_whole(found: list[Taken]) -> list[Taken]:
+    """Say of every table of a file what one sheet of it says: that its data are synthetic."""
+    said: dict[str, list[str]] = {}
+    for item in found:
+        if item.cells is not None and item.cells.synthetic:
+            said.setdefault(item.path, item.cells.synthetic_lines)
+    return [
+        replace(item, cells=replace(item.cells, note=[*said[item.path], *item.cells.note]))
+        if item.cells is not None and item.path in said and not item.cells.synthetic
+        else item
+        for item in found
+    ]
 
 
 def headings_of(source: Source) -> Callable[[str], bool]:

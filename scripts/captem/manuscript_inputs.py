@@ -37,8 +37,8 @@ def read(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Read:
     Parameters
     ----------
     inputs : paths: those of `captem.tables.FILES`, `provenance`, `template`, `bibliography` and
-        `style` (nothing for one that is not there), and `<name>_txt` and `<name>_png`
-        of each figure.
+        `style` (nothing for one that is not there), `shipped_references`, and `<name>_txt` and
+        `<name>_png` of each figure.
     params : `figures` (names), `settings` and `defaults` as the tables have them, `config` (the
         resolved settings), `shipped` (what the files are called that ship).
 
@@ -65,6 +65,10 @@ def read(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Read:
     path, bib, csl = (names[kind] for kind in _KINDS)
     citations.check_style(style, csl)
     known = citations.keys(bibliography, bib)
+    if params["config"]["manuscript"]["bibliography"]:
+        shipped = Path(inputs["shipped_references"]).read_text(encoding="utf-8")
+        bibliography = citations.joined(bibliography, shipped)
+        known = citations.keys(bibliography, bib)
     made = manuscript.render(source, path, study)
     citations.check_cited(made.typed(), known, bib, source, path)
     return Read(study, made, bibliography, style)

@@ -72,4 +72,9 @@ class SourceTable:
     @property
     def synthetic(self) -> bool:
         """True where a line of the file's own header note begins with the word synthetic."""
-        return any(line.lower().startswith("synthetic") for line in self.note)
+        return bool(self.synthetic_lines)
+
+    @property
+    def synthetic_lines(self) -> list[str]:
+        """The lines of the file's own header note that begin with the word synthetic."""
+        return [line for line in self.note if line.lower().startswith("synthetic")]

@@ -96,21 +96,17 @@ def _no_pairs(rows: Rows) -> str:
 
 
 def _alluvial(rows: Rows) -> str:
-    """Return the median score at both scans."""
-    before, after = (
-        find(rows, f"describe.{name}", "characteristics", ALL, "median")
-        for name in ("krenning_pre", "krenning_post")
+    """Return how many patients are in bands that rise, that fall and that stay level."""
+    if unknown := _no_pairs(rows):
+        return unknown
+    ways = {way: direction(rows, ALL, way) for way in ("up", "same", "down", "undetermined")}
+    if scored(rows, ALL) == 1:
+        return f"{begun(happened(rows))} in the one patient scored at both scans."
+    return (
+        f"The bands that rise hold {told(ways['up'], 'n_events')} of {patients(ways['up'])}, "
+        f"those that fall {told(ways['down'], 'n_events')}, "
+        f"the level ones {told(ways['same'], 'n_events')}{_open(ways['undetermined'])}."
     )
-    if masked(before) or masked(after):
-        return SMALL
-    said = [
-        f"{rounding.measure(row['estimate'])} at {when}"
-        for row, when in ((before, "baseline"), (after, "follow-up"))
-        if row is not None and not math.isnan(row["estimate"])
-    ]
-    if not said:
-        return "No patient has a score."
-    return f"The median score was {listed(said)}."
 
 
 def _slopes(rows: Rows) -> str:

@@ -56,7 +56,7 @@ NO_COMPARISON = (
 )
 NOISE = "noise and the choice of patients"
 _USUALLY = "more than noise alone usually gives"
-_REPEAT = "only if a score repeats itself well, which is not known"
+_REPEAT = "unless a score repeats itself well, which is not known"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _verdict(expected: Rows, low: float, high: float) -> str:
     if low > max(limits):
         return f"so this is {_USUALLY}"
     if low > min(limits):
-        return f"so this is {_USUALLY}, but {_REPEAT}"
+        return f"so noise alone may give this, {_REPEAT}"
     return f"so whether this is {_USUALLY} stays open"
 
 

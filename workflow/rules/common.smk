@@ -362,8 +362,11 @@ def manuscript_inputs():
         for kind in ("txt", "png")
     }
     own = {kind: manuscript_file(kind) for kind in OF_MANUSCRIPT}
-    provenance = {"provenance": f"{RESULTS}/provenance.json"}
-    return figures | table_inputs() | own | provenance
+    more = {
+        "provenance": f"{RESULTS}/provenance.json",
+        "shipped_references": workflow.source_path("../manuscript/references.bib"),
+    }
+    return figures | table_inputs() | own | more
 
 
 def manuscript_settings():
