@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
 import manuscripts
+import pandas as pd
 import pytest
 from captem import citations, manuscript, manuscript_inputs, manuscript_list, rounding
 from captem import manuscript_marks as marks
@@ -327,3 +329,30 @@ def test_references_of_the_user_stand_beside_those_that_ship():
     known = citations.keys(both, "my.bib")
     assert sorted(known) == sorted({"mine2026", *shipped}), "each key once"
     assert "Other, B." in both and "Sharma" not in both
+
+
+def test_an_infinite_estimate_is_no_number_that_is_typed():
+    """A model without the bias reduction has one where the scores are separated."""
+    frame = study("example").statistics.copy()
+    frame.loc[frame["row_id"].eq(MIB1), ["estimate", "conf_high"]] = math.inf
+    table = manuscript.numbers(
+        rendered("In 29/54 uptake rose."), replace(study("example"), statistics=frame)
+    )
+    assert list(table["kind"]) == ["agrees"]
+
+
+def test_lesions_decide_on_the_criterion_only_where_there_are_some():
+    assert "lesions" in said("{{ criterion }}")
+    assert said("{{ criterion }}", "without_follow_up") == "a score of 3 or higher"
+
+
+def test_masked_numbers_of_patients_are_not_taken_for_none():
+    frame = study("example").statistics.copy()
+    few = frame["analysis"].eq("transition.proportion") | frame["analysis"].eq("describe.patients")
+    numbers = ["estimate", "conf_low", "conf_high", "n_patients", "n_events"]
+    frame.loc[few, numbers] = pd.NA
+    frame.loc[few, ["status", "reason"]] = "not_estimable", "masked: it would show a small count"
+    masked = replace(study("example"), statistics=frame)
+    text = manuscript.render(manuscripts.TEMPLATE, "my.md.jinja", masked).text("md")
+    assert "no change can be reported" not in text and "patients are scanned again" not in text
+    assert "Uptake rose in masked" in text

@@ -289,3 +289,16 @@ def test_the_same_seed_gives_the_same_bands():
     pd.testing.assert_frame_equal(first, second)
     assert not first["band_low"].equals(other["band_low"])
     assert first["conf_low"].equals(other["conf_low"])
+
+
+def test_ranges_that_leave_a_threshold_open_give_no_chances_of_single_scores(tmp_path):
+    """The odds ratio is known there, where one score ends and the next begins is not."""
+    pairs = ("<=1,III-IV", "1-2,2-3", "0-1,1-2")
+    rows = [f"E{i},{5 + i}-{6 + i},6,{pairs[i % 3]}" for i in range(12)]
+    heading = "patient_id,mib1,captem_cycles,krenning_pre,krenning_post"
+    study = from_text(tmp_path, "\n".join([heading, *rows]) + "\n")
+    found = study.predictions[study.predictions["model"].eq("model.krenning")]
+    assert list(found["status"]) == ["not_estimable"]
+    assert "where one score ends" in found["reason"].iloc[0]
+    row = study.statistics.set_index("row_id").loc["model.krenning/krenning/all/log2_mib1"]
+    assert row["status"] != "not_estimable"

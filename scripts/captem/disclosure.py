@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from captem import predictions
+from captem import predictions, rounding
 from captem.disclosure_links import COUNTS, Links, events, links, patients
 from captem.disclosure_system import COMPLEMENT, FOLLOWS, SMALL, is_small, masked
 from captem.statistics import ALL, CONFIRMATORY
@@ -35,6 +35,7 @@ _ROUNDED = ("estimate", "conf_low", "conf_high", "p_value", "p_low", "p_high", "
 _QUARTILES = ("quartile_1", "quartile_3")
 # Exact functions of who rose, stayed the same and fell; the last two of the cells of the matrix.
 _OF_DIRECTIONS = ("transition.net_improvement", "transition.win_odds", "transition.sign_test")
+_OF_GAIN = ("observed", "tipping")
 _OF_CELLS = ("transition.symmetry", "transition.marginal_homogeneity")
 _OF_CRITERION = ("criterion.mcnemar", "criterion.difference")
 # A round value of MIB1 every tenth of a decade or so, for curves that begin at nobody's value.
@@ -260,6 +261,10 @@ class _Mask:
             elif self._open_interval(row, gone):
                 copy.loc[label, ["conf_low", "conf_high"]] = math.nan
                 self.note(file, row_id, "conf_low, conf_high", FOLLOWS)
+            elif row["analysis"] == "transition.signed_rank" and self._open(gone, row["subset"]):
+                # An exact P with more digits has one set of changes that gives it.
+                copy.loc[label, ["p_value", "p_low", "p_high"]] = _printed(row["p_value"])
+                self.note(file, row_id, "p_low, p_high", FOLLOWS)
             elif row["estimand"] == "proportion" and pd.notna(row["n_events"]):
                 # What follows from two counts that are shown needs no rounding.
                 copy.loc[label, list(_ROUNDED)] = row[list(_ROUNDED)]
@@ -330,6 +335,9 @@ class _Mask:
         if analysis == "transition.suvmax_ratio":
             return n < 2 * few
         if analysis in _OF_DIRECTIONS or analysis == "sensitivity.not_rescanned":
+            return self._open(gone, subset)
+        if analysis == "bias.regression_to_mean" and str(row["term"]).startswith(_OF_GAIN):
+            # With the number of patients it is the sum of their steps.
             return self._open(gone, subset)
         if analysis in _OF_CELLS:
             return cells if subset == ALL else True
@@ -405,6 +413,18 @@ def _three_digits(value: float) -> float:
     if not math.isfinite(value) or value == 0:
         return value
     return float(f"{value:.3g}")
+
+
+def _printed(p: float) -> float:
+    """Return a P with no more digits than are printed; of small ones only that they are small.
+
+    >>> _printed(0.00269), _printed(0.0321), _printed(3.86e-06)
+    (0.003, 0.03, 0.0009)
+    """
+    if math.isnan(p):
+        return p
+    text = rounding.p_value(p).partition(" ")[2]
+    return 0.0009 if p < 0.001 else float(text)
 
 
 def without_numbers(reason: str) -> str:

@@ -143,8 +143,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "data": study.data,
         "synthetic": study.data != origin.RECORDED,
         "data_words": origin.words(study.data),
-        "criterion": f"a score of {criterion['threshold']:g} or higher, "
-                     f"{RULE_WORDS[criterion['rule']]}",
+        "criterion": _criterion(criterion, study.statistics),
         "confirmatory": bool(study.statistics["subset"].eq(CONFIRMATORY).any()),
         "planned": bool(settings["confirmatory_sources"]),
         "covariates": [name.replace("_", " ") for name in settings["models"]["covariates"]],
@@ -154,6 +153,21 @@ def _facts(study: Study) -> dict[str, Any]:
         "python": study.provenance.get("python", ""),
         "packages": dict(packages),
     }  # fmt: skip
+
+
+def _criterion(criterion: Mapping[str, Any], statistics: pd.DataFrame) -> str:
+    """Return what meeting the SSTR criterion means; lesions decide only where some were scored."""
+    words = f"a score of {criterion['threshold']:g} or higher"
+    of_lesions = statistics[
+        statistics["analysis"].eq("transition.proportion")
+        & statistics["outcome"].eq("lesion_krenning")
+    ]
+    if of_lesions.empty or of_lesions["n_lesions"].fillna(1).max() == 0:
+        return words
+    return (
+        f"{words}, {RULE_WORDS[criterion['rule']]} that were scored at both scans, or of the "
+        "patient where there is none"
+    )
 
 
 class _Placed:

@@ -70,7 +70,7 @@ class _Printed:
         if row["estimand"] == "proportion" and events is not None and n:
             self.share.setdefault(f"{events}/{n}", (row_id, "n_events"))
             self.percent.setdefault(rounding.percent(events, n), (row_id, "estimate"))
-        if not math.isnan(row["estimate"]):
+        if math.isfinite(row["estimate"]):
             for text in {rounding.number(row["estimate"]), rounding.measure(row["estimate"])}:
                 self.estimate.setdefault(text, (row_id, "estimate"))
         if not math.isnan(row["conf_low"]) and not math.isnan(row["conf_high"]):

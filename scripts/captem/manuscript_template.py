@@ -73,7 +73,8 @@ def render(source: str, name: str, values: Mapping[str, Any]) -> str:
     except RecursionError:
         raise at_line(name, source, 1, "the template calls itself without an end") from None
     except Exception as error:
-        said = f"the template cannot be filled in: {str(error).rstrip('.')}"
+        told = str(error).rstrip(".") or "it asks for more memory than there is"
+        said = f"the template cannot be filled in: {told}"
         if isinstance(error, jinja2.UndefinedError):
             said = f"the template uses what is not there: {str(error).rstrip('.')}"
         raise at_line(name, source, _line_of(error.__traceback__), said) from None

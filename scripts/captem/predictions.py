@@ -95,6 +95,7 @@ def estimate(
     rows: list[dict[str, Any]] = []
     for analysis in ANALYSES:
         record = records[analysis][statistics.ALL]
+        record = _with_known_scores(record)
         if record["status"] == "not_estimable":
             lines.append(_refused(analysis, record))
             rows.append(
@@ -123,6 +124,23 @@ def estimate(
         lines += _lines(found, names, term, grid, common, random)
         rows += _rows(found, names, term, marked, common)
     return pd.DataFrame(lines, columns=list(COLUMNS)), statistics.frame(rows)
+
+
+def _with_known_scores(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record, refused where the fit does not say where one score ends and the next begins.
+
+    Scores given as ranges may leave a threshold open though the odds ratios are known.
+    """
+    if record["status"] == "not_estimable":
+        return record
+    values = [*record["thresholds"].values(), *np.ravel(record["covariance"]["values"])]
+    if np.isfinite(np.array(values, dtype=float)).all():
+        return record
+    reason = (
+        "the scores are given as ranges that leave open where one score ends and the next begins, "
+        "so the chance of a single score cannot be said"
+    )
+    return {**record, "status": "not_estimable", "reason": reason}
 
 
 def fitted(chosen: pd.DataFrame, record: Mapping[str, Any], plan: Plan) -> Fit:
