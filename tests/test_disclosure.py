@@ -276,3 +276,21 @@ def test_masked_copies_are_the_same_bytes_each_time(example):
 )  # fmt: skip
 def test_reasons_name_no_numbers_of_the_study(reason, said):
     assert disclosure.without_numbers(reason) == said
+
+
+def test_the_change_is_not_told_by_the_digits_of_p_or_by_the_mean_gain(example):
+    """An exact P of three digits, with the sum of the steps, leaves one set of changes."""
+    rows = example.files["statistics.csv"].set_index("row_id")
+    for subset in ("all", "confirmatory"):
+        assert pd.isna(rows.loc[f"transition.proportion/krenning/{subset}/down", "n_events"])
+        test = rows.loc[f"transition.signed_rank/krenning/{subset}"]
+        assert test["p_value"] == test["p_low"] == test["p_high"]
+        assert test["p_value"] in (0.0009, 0.003)
+        observed = rows.filter(like=f"bias.regression_to_mean/krenning/{subset}/observed", axis=0)
+        assert len(observed) and observed["estimate"].isna().all()
+        assert rows.loc[f"sensitivity.not_rescanned/krenning/{subset}/up/best", "n_events"] is pd.NA
+
+
+def test_how_many_patients_there_are_is_masked_last(example):
+    rows = example.files["statistics.csv"].set_index("row_id")
+    assert rows.loc["describe.patients/characteristics/all", "n_patients"] == 60

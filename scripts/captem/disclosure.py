@@ -258,6 +258,9 @@ class _Mask:
                 self._empty(copy, label, subsets[row["subset"]])
             elif self._follows(row, copy.loc[label], gone, cells, ends):
                 self._empty(copy, label, FOLLOWS)
+                if row["analysis"] == "sensitivity.not_rescanned":
+                    # All best less all worst is how many were not scanned, or are left open.
+                    copy.loc[label, "n_events"] = pd.NA
             elif self._open_interval(row, gone):
                 copy.loc[label, ["conf_low", "conf_high"]] = math.nan
                 self.note(file, row_id, "conf_low, conf_high", FOLLOWS)

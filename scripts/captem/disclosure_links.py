@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from captem.disclosure_system import System
+from captem.disclosure_system import LAST_RESORT, System
 from captem.statistics import ALL, CONFIRMATORY
 
 COUNTS = ("n_patients", "n_lesions", "n_events")
@@ -23,7 +23,7 @@ _PRIMARY = r"model\.krenning/krenning/[^/]+/log2_mib1$"
 _WHOLE = ("recorded", "excluded", "included")
 # How much a reader would miss a count: those who are analysed more than why others are not, the
 # answers more than those, and who the patients are most.
-_ANALYSED, _ANSWER, _SCORED, _EVERYBODY = 1.0, 2.0, 3.0, 4.0
+_ANALYSED, _ANSWER, _SCORED, _EVERYBODY = 1.0, 2.0, 3.0, LAST_RESORT
 
 
 @dataclass

@@ -11,6 +11,7 @@ half in each of two cells) they need not be whole.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ RECOVERABLE, FOLLOWS = "could be worked out from totals", "follows from masked c
 _TINY = 1e-7
 # A number of patients that no study has; how many counts are tried out before one is taken.
 _FAR, _TRIED = 1e6, 8
+# A count of this cost is masked only where nothing else can be.
+LAST_RESORT = 4.0
 
 
 @dataclass
@@ -187,9 +190,12 @@ class _Search:
         First of the equations that the count stands in, then of those that hang together with it.
         Returns whether there was any.
         """
-        for places in (self.places[name], self.connected(name)[1]):
+        around = (self.places[name], self.connected(name)[1])
+        # What tells readers what the study is goes where nothing else is left to mask.
+        for last, places in itertools.product((False, True), around):
             mates = {mate for place in places for mate in self.system.equations[place]}
             shown = sorted((mate for mate in mates if not self.unknown(mate)), key=self.price)
+            shown = [mate for mate in shown if last or self.system.costs[mate] < LAST_RESORT]
             for mate in shown[:_TRIED]:
                 self.masked.add(mate)
                 if self.safe(name):

@@ -95,8 +95,8 @@ def without_pairs(rows: Rows) -> list[str]:
         return []
     if hidden(up, "n_patients"):
         return [
-            f"Of {patients(everyone)}, a masked number has a Krenning score at both scans: too few "
-            "to be shown."
+            f"Of {patients(everyone)}, a masked number has a Krenning score at both scans: it is "
+            "small, or would give a small number away."
         ]
     none = (
         f"Of {patients(everyone)}, none has a Krenning score at both scans: how the score changed "
@@ -117,7 +117,7 @@ def no_claim(rows: Rows) -> str:
     """Return that the confirmatory sources have too few patients for any claim."""
     up = direction(rows, CONFIRMATORY)
     if hidden(up, "n_patients"):
-        have = "too few to be shown are"
+        have = "a masked number is"
     else:
         have = "one patient is" if scored(rows, CONFIRMATORY) else "none is"
     return (

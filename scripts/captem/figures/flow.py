@@ -87,7 +87,7 @@ def data(flow: pd.DataFrame, eligibility: pd.DataFrame, sources: pd.DataFrame) -
     if flow[["n", "n_lesions"]].notna().all(axis=None) and "n" not in eligibility:
         _check(flow, len(eligibility))
     counts = {step: rows for step, rows in flow.groupby("step", sort=False)}
-    if counts[RECORDED]["n"].eq(0).all():
+    if counts[RECORDED]["n"].eq(0).fillna(False).all():
         return absent("no patient was recorded")
     found: list[tuple[Any, ...]] = [
         (SOURCE, name, n, None, None) for name, n in _of_sources(flow, eligibility, sources)
