@@ -129,7 +129,9 @@ def test_lines_fit_the_terminal_and_phrases_stay_whole(width, monkeypatch):
         assert all(line.startswith(("ERROR", "WARNING", " " * 9)) for line in lines[1:])
     if width >= 80:
         assert "row 23, patient NET-017, column krenning_pre\n" in as_text([long], width=width)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda _: shutil.os.terminal_size((width, 9)))
+    monkeypatch.setattr(
+        shutil, "get_terminal_size", lambda *_, **__: shutil.os.terminal_size((width, 9))
+    )
     assert as_text([long]) == as_text([long], width=width)
 
 
