@@ -141,14 +141,15 @@ def _published(cut: str, released: str) -> tuple[str, str]:
 
 
 def _software(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    used = {"https://www.python.org/": ("Python", provenance["python"])} | {
-        f"https://pypi.org/project/{name}/{version}/": (name, version)
+    # Named by package URL, which is not an address of any server.
+    used = {f"pkg:generic/python@{provenance['python']}": ("Python", provenance["python"])} | {
+        f"pkg:pypi/{name}@{version}": (name, version)
         for name, version in provenance["packages"].items()
     }
     return {
-        link: {"@id": link, "@type": "SoftwareApplication", "name": name, "url": link,
-               "softwareVersion": version}
-        for link, (name, version) in used.items()
+        name_of: {"@id": name_of, "@type": "SoftwareApplication", "name": name,
+                  "identifier": name_of, "softwareVersion": version}
+        for name_of, (name, version) in used.items()
     }  # fmt: skip
 
 
