@@ -116,8 +116,8 @@ def test_the_short_answer_of_the_example(synthetic: Study) -> None:
     assert found.further[0] == (
         "Uptake rose in 12 of 22 patients, stayed the same in 9 and fell in 1. The mean gain was "
         "0.64 to 0.68 steps of the Krenning score (0 to 4), where noise and the choice of patients "
-        "alone would give 0.08 to 0.32, so this is more than noise alone usually gives, but only "
-        "if a score repeats itself well, which is not known."
+        "alone would give 0.08 to 0.32, so noise alone may give this, unless a score repeats "
+        "itself well, which is not known."
     )
     assert "so few patients" in found.further[1]
     assert found.further[2].startswith(

@@ -48,7 +48,7 @@ NOBODY = "No patient is recorded yet, so there is nothing to report."
 AGAIN = "scanned again and scored at both scans"
 ONE_ONLY = "Nothing can be inferred from one patient about others."
 TOO_FEW_TO_SHOW = (
-    "How many patients there are is masked: that number is small, or would give a small one away."
+    "How many patients there are is masked, as it is small or would give a small number away."
 )
 
 
