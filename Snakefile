@@ -7,6 +7,9 @@
     snakemake --cores 2 preflight                           look over the figures before they are sent
     snakemake --cores 2 manuscript                          the text with the numbers of the run
     snakemake --cores 2 bundle --config audience=coauthor   what private, coauthor or public may have
+    snakemake --cores 2 freeze                              keep this data cut for ever
+    snakemake --cores 1 verify                              check what was frozen
+    snakemake --cores 1 withdraw --config withdraw=A12      take a patient out who withdrew consent
 
 The settings are explained in config/README.md, the results in results/README.md.
 """
@@ -33,6 +36,7 @@ include: "workflow/rules/preflight.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/manuscript.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/cuts.smk"
 include: "workflow/rules/bundle.smk"
 include: "workflow/rules/template.smk"
 
@@ -49,6 +53,7 @@ onsuccess:
         say_what_preflight_found()
     if "manuscript" in workflow.dag_settings.targets:
         say_what_the_manuscript_holds()
+    say_what_was_frozen()
 
 
 onerror:

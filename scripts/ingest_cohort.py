@@ -30,6 +30,7 @@ with logged(snakemake.log[0]):
         key=os.environ[KEY_VARIABLE] if params.patient_ids == "hash" else None,
         environment=os.environ,
         covariates=params.covariates,
+        withdrawn=params.withdrawn,
     )
     write_frame(snakemake.output.patients, cohort.patients)
     write_frame(snakemake.output.lesions, cohort.lesions)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from captem import checks, cross_checks, flow, intake, layout, patient_level
+from captem import checks, cross_checks, flow, intake, layout, patient_level, withdrawal
 from captem.headings import SCHEMAS
 from captem.intake import Taken
 from captem.lesions import NUMBER, numbered
@@ -55,8 +55,9 @@ def ingest(
     key: str | None = None,
     environment: Mapping[str, str] | None = None,
     covariates: Sequence[str] = (),
+    withdrawn: Sequence[Mapping[str, str]] = (),
 ) -> Cohort:
-    """Read all sources into the canonical tables; never raises for what a file holds.
+    """Read all sources into the canonical tables; what a file holds is no exception but one.
 
     Parameters
     ----------
@@ -68,6 +69,12 @@ def ingest(
     key : with it, the codes of patients are replaced by keyed hashes in all that is returned.
     environment : where the token of a REDCap project is found.
     covariates : those of the models, for the flow.
+    withdrawn : salt and digest of patients who withdrew consent (see `captem.withdrawal`).
+
+    Raises
+    ------
+    CaptemError
+        If a table holds a patient who withdrew: nothing of theirs is written anywhere.
     """
     levels, environment = levels or {}, environment or {}
     parts: list[Part] = []
@@ -85,6 +92,8 @@ def ingest(
 
     patients = joined(frames["patients"], "patients")
     marks = joined(frames["lesions"], "lesions")
+    if withdrawn:
+        withdrawal.refuse([patients, marks], withdrawn)
     patients, marks = numbered(patients, marks)
     headings = _Headings(parts)
     problems += checks.ids(patients, marks)

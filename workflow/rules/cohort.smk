@@ -41,6 +41,7 @@ rule ingest_cohort:
         id_key=key_mark(),
         files=list(MARKED.values()),
         exported=exported_cut(),
+        withdrawn=WITHDRAWN,
     message:
         "Reading the tables of the cohort."
     script:

@@ -32,11 +32,16 @@ for _name in (
     "manuscript_list",
     "identity",
     "profiles",
+    "files",
+    "chain",
+    "cuts",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
 
+from captem import chain as captem_chain
 from captem import config as captem_config
+from captem import cuts as captem_cuts
 from captem import manuscript_list as captem_manuscript
 from captem import preflight_rows as captem_preflight
 from captem import problems as captem_problems
@@ -99,6 +104,8 @@ SETTINGS = resolved_settings()
 RESULTS = f"results/{SETTINGS['study']}"
 # Asked for with each run, and no setting of the study.
 AUDIENCE = SETTINGS.pop("audience")
+AGAINST = SETTINGS.pop("against")
+WITHDRAW = SETTINGS.pop("withdraw")
 # A public copy of a study that masks nothing has a folder of its own: the results stay as they are.
 PUBLIC_COPY = AUDIENCE == "public" and not SETTINGS["disclosure"]["min_count"]
 MIN_COUNT = 5 if PUBLIC_COPY else SETTINGS["disclosure"]["min_count"]
@@ -123,6 +130,8 @@ MARKED = {
     for source in SETTINGS["sources"]
     if "redcap" in source
 }
+# Where the results really are, also for a module with a prefix.
+FOLDER = workflow.modifier.modify_path(RESULTS)
 LOCK = workflow.source_path("../../requirements.lock")
 FIGURES = {
     "flow": "Who is in which analysis?",
@@ -243,6 +252,8 @@ def all_code():
     return [code_file(path) for path in sorted(CODE)]
 
 
+FROZEN = frozen_cuts()
+WITHDRAWN = captem_cuts.withdrawn(captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}"))
 # For the front page of report.html, which is rendered from `config`.
 config.update(SETTINGS)
 SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES) or read_as_synthetic()
@@ -274,6 +285,42 @@ def shown(path):
     Where small counts are masked (rule `mask_small_counts`) it is the masked copy.
     """
     return f"{SHOWN}/disclosure/{path}" if MIN_COUNT else f"{RESULTS}/{path}"
+
+
+def frozen_cuts():
+    """Return the frozen data cuts; what is not as it was frozen stops here, before anything runs.
+
+    The jobs of a run read this file again, and need not look at each byte once more.
+    """
+    try:
+        if not workflow.is_main_process:
+            return captem_cuts.sealed(FOLDER)
+        if not WITHDRAW:
+            captem_cuts.check_none_under_way(FOLDER)
+        found = captem_cuts.sealed(FOLDER) if WITHDRAW else captem_cuts.check(FOLDER)
+        if not WITHDRAW and any(cut.name == SETTINGS["cut"] for cut in found):
+            seen = {
+                path: captem_cuts.sha256(Path(path).read_bytes())
+                for path in SOURCE_FILES
+                if is_file(path)
+            }
+            captem_cuts.check_name(found, SETTINGS["cut"], seen)
+        return found
+    except CaptemError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def freeze_token():
+    """Return a text that changes where the cut of this run is not frozen, or no longer there.
+
+    A cut is no output for Snakemake; the token is written down by `freeze_cut`, and as long as the
+    cut is there the same token is returned, so that there is nothing to do.
+    """
+    marker = Path(f"{FOLDER}/logs/frozen.txt")
+    said = marker.read_text(encoding="utf-8") if marker.is_file() else "1"
+    token = said.partition("\n")[0]
+    there = any(cut.name == SETTINGS["cut"] for cut in FROZEN)
+    return token if there or not marker.is_file() else str(int(token) + 1)
 
 
 def existing_sources(wildcards):
@@ -425,7 +472,7 @@ def say_where_results_are():
     if set(workflow.dag_settings.targets) == {"template"}:
         print(f"The forms are in {RESULTS}/templates/.", file=sys.stderr)
         return
-    if set(workflow.dag_settings.targets) == {"preflight"}:
+    if set(workflow.dag_settings.targets) in ({"preflight"}, {"verify"}, {"withdraw"}):
         return
     problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
     found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
@@ -502,6 +549,19 @@ def say_what_the_manuscript_holds():
     )
     print(f"All of them: {listed}", file=sys.stderr)
     print(f"The manuscript: {SHOWN}/manuscript/manuscript.docx", file=sys.stderr)
+
+
+def say_what_was_frozen():
+    """Print what a step said that freezes, checks what is frozen, or takes a patient out."""
+    logs = {
+        "freeze": "logs/freeze_cut.log",
+        "verify": "logs/verify.log",
+        "withdraw": "chain/withdraw.log",
+    }
+    for target, log in logs.items():
+        path = Path(f"{FOLDER}/{log}")
+        if target in workflow.dag_settings.targets and path.is_file():
+            print("\n" + path.read_text(encoding="utf-8").strip(), file=sys.stderr)
 
 
 def say_what_went_wrong(log):
