@@ -12,7 +12,6 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     import yaml
-
     from captem import cuts
     from captem.files import write_text
 

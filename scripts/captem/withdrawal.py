@@ -138,7 +138,7 @@ def _unknown(entries: Sequence[chain.Entry], codes: Sequence[str]) -> str:
             return "This patient was withdrawn already, and is in no result of this study."
     return (
         "No frozen data cut and no result of this study holds a patient with this code. Write it "
-        "exactly as it stands in cohort/patients.csv: --config withdraw=A12 (a code of digits alone "
+        "exactly as it stands in cohort/patients.csv: --config withdraw=A12 (a code of digits "
         "in quotation marks: --config 'withdraw=\"012\"')."
     )
 

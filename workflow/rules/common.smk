@@ -252,8 +252,6 @@ def all_code():
     return [code_file(path) for path in sorted(CODE)]
 
 
-FROZEN = frozen_cuts()
-WITHDRAWN = captem_cuts.withdrawn(captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}"))
 # For the front page of report.html, which is rendered from `config`.
 config.update(SETTINGS)
 SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES) or read_as_synthetic()
@@ -308,6 +306,10 @@ def frozen_cuts():
         return found
     except CaptemError as error:
         raise WorkflowError(str(error)) from None
+
+
+FROZEN = frozen_cuts()
+WITHDRAWN = captem_cuts.withdrawn(captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}"))
 
 
 def freeze_token():
