@@ -16,7 +16,12 @@ PACKAGES = ("matplotlib", "numpy", "openpyxl", "pandas", "pandera", "pillow", "p
             "typst")  # fmt: skip
 
 
-def sha256(paths: Iterable[str | Path]) -> str:
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, as `sha256sum` prints it."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def sha256_of_all(paths: Iterable[str | Path]) -> str:
     """Return one SHA-256 over the contents of several files, in the order given."""
     digest = hashlib.sha256()
     for path in paths:
@@ -44,9 +49,13 @@ def record(
     return {
         "study": config["study"],
         "cut": config["cut"],
-        "inputs": {path: sha256([path]) for path in sources},
+        "inputs": {path: sha256(path) for path in sources},
         "config": dict(config),
-        "code": {"version": project["version"], "sha256": sha256(code), "lock": sha256([lock])},
+        "code": {
+            "version": project["version"],
+            "sha256": sha256_of_all(code),
+            "lock": sha256(lock),
+        },
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "seeds": {"simulations and permutations": config["seed"]},
