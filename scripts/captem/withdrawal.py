@@ -160,7 +160,7 @@ def purged(folder: Path, record: Mapping[str, Any], code: str) -> dict[str, byte
     files = {name: (folder / name).read_bytes() for name in record["files"]}
     told = searchable([code])
     if not any(
-        _without_rows(data, code) != data or (told and found_in(name, data, told))
+        without_rows(data, code) != data or (told and found_in(name, data, told))
         for name, data in files.items()
         if name.endswith(_TEXTS)
     ):
@@ -169,7 +169,7 @@ def purged(folder: Path, record: Mapping[str, Any], code: str) -> dict[str, byte
     for name, data in files.items():
         if _EACH.fullmatch(name):
             continue
-        kept = _without_rows(data, code) if name.endswith(".csv") else data
+        kept = without_rows(data, code) if name.endswith(".csv") else data
         # A text that names the patient in passing is no loss; a code that stays would be one.
         if not (told and name.endswith(_TEXTS) and found_in(name, kept, told)):
             left[name] = kept
@@ -180,7 +180,7 @@ def purged(folder: Path, record: Mapping[str, Any], code: str) -> dict[str, byte
     return {**left, cuts.RECORD: cuts.as_bytes(changed)}
 
 
-def _without_rows(data: bytes, code: str) -> bytes:
+def without_rows(data: bytes, code: str) -> bytes:
     """Return a CSV without the rows of a patient; every other byte stays as it is."""
     text = data.decode("utf-8")
     lines = _records(text)
