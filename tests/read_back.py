@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 
 import docx
 import openpyxl
+from openpyxl.cell.rich_text import CellRichText, TextBlock
 
 _MARK = re.compile(r"\[[a-z]{1,2}\]")
 _BLOCKS = ("p", "div", "li", "dd", "dt", "h1", "h2", "h3", "h4", "figcaption", "summary", "td",
@@ -136,7 +137,7 @@ def from_docx(content: bytes) -> Grid:
 
 def from_xlsx(content: bytes) -> dict[str, Grid]:
     """Read the sheets of a workbook; a number is printed as the format of its cell shows it."""
-    book = openpyxl.load_workbook(io.BytesIO(content))
+    book = openpyxl.load_workbook(io.BytesIO(content), rich_text=True)
     grids = {}
     for sheet in book.worksheets[1:]:
         lines = [[_cell(cell) for cell in line] for line in sheet.iter_rows()]
@@ -147,9 +148,23 @@ def from_xlsx(content: bytes) -> dict[str, Grid]:
     return grids
 
 
+def marked(value) -> str:
+    """Return the text of a cell with its raised marks in brackets, as the tables hold them."""
+    if not isinstance(value, CellRichText):
+        return value or ""
+    parts = (
+        f"[{part.text}]" if isinstance(part, TextBlock) and part.font.vertAlign == "superscript"
+        else str(part)
+        for part in value
+    )  # fmt: skip
+    return "".join(parts).replace("\u00a0", " ")
+
+
 def _cell(cell) -> str:
     if cell.value is None:
         return ""
+    if isinstance(cell.value, CellRichText):
+        return _bare(marked(cell.value))
     if isinstance(cell.value, str):
         return _bare(cell.value)
     whole, _, places = cell.number_format.partition(".")

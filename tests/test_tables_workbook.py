@@ -8,17 +8,19 @@ import re
 import openpyxl
 from captem import tables_workbook
 from captem.table_parts import Row, Table
+from read_back import marked
 from studies import Study
 
 
 def opened(tables: list[Table]) -> openpyxl.Workbook:
-    return openpyxl.load_workbook(io.BytesIO(tables_workbook.to_xlsx(tables)))
+    content = io.BytesIO(tables_workbook.to_xlsx(tables))
+    return openpyxl.load_workbook(content, rich_text=True)
 
 
 def printed(cell) -> str:
     """Return a cell as its format prints it."""
-    if cell.value is None or isinstance(cell.value, str):
-        return cell.value or ""
+    if cell.value is None or isinstance(cell.value, str | list):
+        return marked(cell.value)
     places = len(cell.number_format.partition(".")[2])
     text = f"{cell.value:.{places}f}"
     return text if cell.number_format.startswith("0") else text.replace("0.", ".", 1)
@@ -48,6 +50,16 @@ def test_plain_numbers_are_numbers(synthetic: Study) -> None:
     assert (p.value, n.value) == ("<.001", 50)
     p = sheet.cell(6, 4)
     assert (p.value, p.number_format) == (0.01, ".00")
+
+
+def test_marks_are_raised_and_brackets_of_the_user_stay() -> None:
+    rows = (Row(("segment [a]", "1.92[a]")),)
+    table = Table("x", "X", ("Site", "OR"), rows, ("[a] Why.",))
+    sheet = opened([table])["x"]
+    assert sheet.cell(4, 1).value == "segment [a]"
+    assert [str(part) for part in sheet.cell(4, 2).value] == ["1.92", "a"]
+    assert sheet.cell(4, 2).value[1].font.vertAlign == "superscript"
+    assert [str(part) for part in sheet.cell(6, 1).value] == ["a", " Why."]
 
 
 def test_a_text_is_never_a_formula() -> None:

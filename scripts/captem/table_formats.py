@@ -1,7 +1,8 @@
 """The formats of a table: CSV for machines and HTML for the page; Word is in `captem.word_tables`.
 
-All of them print the same cells. In a text, `[a]` is a footnote mark, `SUVmax` has its subscript
-and a lone `P` is italic, `n = 5` does not break; `pieces` is the one place that knows.
+All of them print the same cells. In a text, `[a]` behind a word or at the start of a note is a
+footnote mark, `SUVmax` has its subscript and a lone `P` is italic, `n = 5` does not break; `pieces`
+is the one place that knows.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from collections.abc import Iterator, Sequence
 
 from captem.table_parts import Row, Table
 
+# Behind a word, or first in a note; a bracket that stands alone is the user's own, as in
+# `segment [a] of the liver`.
+_MARK = r"(?:(?<=\S)|^(?=\[[a-z]{1,2}\](?: [^a-z]|\[|$)))\[[a-z]{1,2}\]"
 _TYPESET = re.compile(
-    r"(?P<mark>\[[a-z]{1,2}\])|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![-/\w]|\.\d)"
+    rf"(?P<mark>{_MARK})|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![-/\w]|\.\d)"
 )
 # Spaces at which no line ends: of `n = 5` and of `(191 lesions)`.
 _TOGETHER = re.compile(r"(?<=\bn) (?== )|(?<=\bn =) |(?<=\d) (?=lesions\))")
@@ -27,6 +31,8 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
 
     >>> list(pieces("SUVmax[a]"))
     [('text', 'SUV'), ('sub', 'max'), ('mark', 'a')]
+    >>> list(pieces("segment [a]"))
+    [('text', 'segment [a]')]
     """
     text = _TOGETHER.sub("\u00a0", text)
     end = 0

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from captem.files import same_bytes_zip
+from captem.table_formats import pieces
 from captem.table_parts import Row, Table
 
 # What Excel allows, and what captem leaves of it.
@@ -123,9 +124,23 @@ def _write(cell: Any, text: str, style: str) -> None:
     """Write a text as text: one that begins with =, +, - or @ must not become a formula."""
     cell.style = style
     if text:
-        cell.value = text
+        cell.value = _raised(text)
         cell.data_type = "s"
         cell.quotePrefix = text[:1] in tuple("=+-@")
+
+
+def _raised(text: str) -> Any:
+    """Return a text as it is, or with its footnote marks raised where it has some."""
+    from openpyxl.cell.rich_text import CellRichText, TextBlock
+    from openpyxl.cell.text import InlineFont
+
+    parts = list(pieces(text))
+    if all(kind != "mark" for kind, _ in parts):
+        return text
+    raised = InlineFont(vertAlign="superscript")
+    return CellRichText(
+        [TextBlock(raised, piece) if kind == "mark" else piece for kind, piece in parts]
+    )
 
 
 def _number(text: str) -> tuple[float, str] | None:
