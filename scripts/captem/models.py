@@ -137,6 +137,25 @@ def estimate(
     return statistics.frame(rows), records
 
 
+def primary(patients: pd.DataFrame, confirmatory: Sequence[str], plan: Plan) -> pd.DataFrame:
+    """Return the reported rows of the primary model in each subset, and nothing beside them.
+
+    Parameters: see `estimate`.
+    """
+    rows: list[dict[str, Any]] = []
+    for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
+        role = statistics.role(KRENNING.planned, subset, patients["source"], confirmatory)
+        chosen = eligibility.analysed(patients[mask], KRENNING.analysis, plan.covariates)
+        if absent := _absent(patients[mask], KRENNING) or terms.absent(patients[mask], plan):
+            rows += model_parts.refused(KRENNING, subset, role, 0, absent).rows
+            continue
+        design = terms.design(KRENNING, chosen, plan, krenning_model.effective_n(chosen))
+        rows += krenning_model.fit(
+            design.model, subset, role, chosen, design.x, reported_only=True
+        ).rows
+    return statistics.frame(rows)
+
+
 def _status(changes: pd.DataFrame) -> pd.DataFrame:
     """Return the criterion and the scores that it compares, as `criterion.by_rule` names them."""
     ends = ("low", "high")

@@ -18,9 +18,7 @@ from captem.table_parts import Row, Table
 # Behind a word, or first in a note; a bracket that stands alone is the user's own, as in
 # `segment [a] of the liver`.
 _MARK = r"(?:(?<=\S)|^(?=\[[a-z]{1,2}\](?: [^a-z]|\[|$)))\[[a-z]{1,2}\]"
-_TYPESET = re.compile(
-    rf"(?P<mark>{_MARK})|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![-/\w]|\.\d)"
-)
+_TYPESET = re.compile(rf"(?P<mark>{_MARK})|(?<=SUV)(?P<sub>max)\b|\b(?P<italic>P)\b(?![-/\w]|\.\d)")
 # Spaces at which no line ends: of `n = 5` and of `(191 lesions)`.
 _TOGETHER = re.compile(r"(?<=\bn) (?== )|(?<=\bn =) |(?<=\d) (?=lesions\))")
 _NOTE = re.compile(r"\[([a-z]{1,2})\] ")

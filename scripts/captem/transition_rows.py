@@ -62,10 +62,40 @@ def estimate(
     return statistics.frame(rows)
 
 
-def _score_rows(patients: pd.DataFrame, subset: str, role: Role, seed: int) -> list[dict[str, Any]]:
+def primary(
+    patients: pd.DataFrame, changes: pd.DataFrame, confirmatory: Sequence[str]
+) -> pd.DataFrame:
+    """Return the rows on the direction of change and on the criterion alone, without any drawing.
+
+    Parameters: see `estimate`.
+    """
+    rows: list[dict[str, Any]] = []
+    for subset, mask in statistics.subsets(patients["source"], confirmatory).items():
+        role = partial(
+            statistics.role, subset=subset, sources=patients["source"], confirmatory=confirmatory
+        )
+        rows += _direction_rows(*_ends(patients[mask]), subset, role)
+        rows += criterion_rows.rows(changes[mask], subset, role)
+    return statistics.frame(rows)
+
+
+def _ends(patients: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the scores at both scans of those who have both, each of shape (n, 2)."""
     scored = eligibility.analysed(patients, "transition")
     ends = scored[list(SCORES)].to_numpy(dtype=float)
-    pre, post = ends[:, :2], ends[:, 2:]
+    return ends[:, :2], ends[:, 2:]
+
+
+def _score_rows(patients: pd.DataFrame, subset: str, role: Role, seed: int) -> list[dict[str, Any]]:
+    pre, post = _ends(patients)
+    exploratory = role("exploratory")
+    rows = _direction_rows(pre, post, subset, role)
+    return rows + [found.row(subset, exploratory) for found in table_tests(pre, post, seed)]
+
+
+def _direction_rows(
+    pre: np.ndarray, post: np.ndarray, subset: str, role: Role
+) -> list[dict[str, Any]]:
     way = paired.directions(pre, post)
     counts = {"up": way.up, "same": way.same, "down": way.down, "undetermined": way.undetermined}
     may = {
@@ -73,7 +103,7 @@ def _score_rows(patients: pd.DataFrame, subset: str, role: Role, seed: int) -> l
         "same": way.undetermined,
         "down": way.may_fall + way.may_either,
     }
-    n = len(scored)
+    n = len(pre)
     rows: list[dict[str, Any]] = []
     for term, count in counts.items():
         rows += shares.rows(
@@ -86,9 +116,7 @@ def _score_rows(patients: pd.DataFrame, subset: str, role: Role, seed: int) -> l
         (paired.win_odds, "secondary"),
         (paired.sign_test, "sensitivity"),
     )
-    rows += [question(pre, post).row(subset, role(plan)) for question, plan in planned]
-    exploratory = role("exploratory")
-    return rows + [found.row(subset, exploratory) for found in table_tests(pre, post, seed)]
+    return rows + [question(pre, post).row(subset, role(plan)) for question, plan in planned]
 
 
 def table_tests(pre: np.ndarray, post: np.ndarray, seed: int = 1) -> list[Result]:

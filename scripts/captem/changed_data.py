@@ -1,0 +1,170 @@
+"""What is other in the data of a new cut: patients, lesions, cells, each with what kind it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = ("table", "change", "patient_id", "lesion_id", "source", "column", "old", "new")
+ADDED, REMOVED = "added", "removed"
+TYPING, FOLLOW_UP, SCORE, INCLUSION, OTHER = (
+    "typing repair", "new follow-up", "changed score", "changed inclusion", "other edit",
+)  # fmt: skip
+CLASSES = (REMOVED, SCORE, INCLUSION, OTHER, FOLLOW_UP, ADDED, TYPING)
+_SCORE = re.compile(r"(krenning|suvmax)_(pre|post)(_low|_high|_reader2.*)?")
+_AFTER = re.compile(
+    r".*_post(_low|_high|_reader2.*)?|captem_end|captem_cycles|last_contact|last_captem_date"
+    r"|prrt_after_date|best_response|vital_status|not_rescanned_reason|interval_therapy"
+)
+_KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
+
+
+def compare(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row a patient or lesion that came or went, and one a cell that is other now.
+
+    Parameters
+    ----------
+    old, new : `patients`, `lesions`, `repairs` and `eligibility` of each cut, as texts
+        (`read_texts`).
+
+    Returns
+    -------
+    DataFrame with `COLUMNS`, by class (`CLASSES`), then patient. An interval is one cell
+    (`low-high`).
+    """
+    rows = [row for table in _KEYS for row in _table(table, old[table], new[table])]
+    there = {
+        (row["patient_id"], row["column"]) for row in rows if row["change"] not in (ADDED, REMOVED)
+    }
+    rows += _typing(old["repairs"], new["repairs"], _both(old, new), there)
+    rows += _inclusion(old["eligibility"], new["eligibility"])
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
+    place = frame["change"].map({name: i for i, name in enumerate(CLASSES)})
+    order = frame.assign(_place=place).sort_values(
+        ["_place", "table", "patient_id", "lesion_id", "column"], kind="stable"
+    )
+    return frame.loc[order.index].reset_index(drop=True)
+
+
+def _both(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> set[str]:
+    return set(old["patients"]["patient_id"]) & set(new["patients"]["patient_id"])
+
+
+def _keyed(table: str, frame: pd.DataFrame) -> dict[tuple[str, ...], dict[str, Any]]:
+    keys = _KEYS[table]
+    return {
+        tuple(row.get(name, "") for name in keys): row for row in _merged(frame).to_dict("records")
+    }
+
+
+def _merged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with each interval in one column, as a sheet would have it."""
+    frame = frame.copy()
+    for low in [name for name in frame if name.endswith("_low")]:
+        name, high = low.removesuffix("_low"), low.removesuffix("_low") + "_high"
+        if high not in frame:
+            continue
+        same = frame[low].eq(frame[high])
+        frame[name] = frame[low].where(same, frame[low] + "-" + frame[high])
+        frame = frame.drop(columns=[low, high])
+    return frame
+
+
+def _table(table: str, old: pd.DataFrame, new: pd.DataFrame) -> Iterable[dict[str, Any]]:
+    before, after = _keyed(table, old), _keyed(table, new)
+    for key, row in after.items():
+        if key not in before:
+            yield _line(table, ADDED, key, row)
+    for key, row in before.items():
+        if key not in after:
+            yield _line(table, REMOVED, key, row)
+            continue
+        now = after[key]
+        for column in [*row, *(name for name in now if name not in row)]:
+            then, value = row.get(column, ""), now.get(column, "")
+            if then != value and column not in _KEYS[table]:
+                yield _line(table, class_of(column, then, value), key, now) | {
+                    "column": column, "old": then, "new": value
+                }  # fmt: skip
+
+
+def _line(table: str, change: str, key: tuple[str, ...], row: dict[str, Any]) -> dict[str, Any]:
+    lesion = key[1] if len(key) > 1 else ""
+    return {
+        "table": table, "change": change, "patient_id": key[0], "lesion_id": lesion,
+        "source": row.get("source", ""),
+    }  # fmt: skip
+
+
+def class_of(column: str, old: str, new: str) -> str:
+    """Return the class of a cell that is other now.
+
+    >>> class_of("krenning_post", "", "3"), class_of("krenning_pre", "1", "2")
+    ('new follow-up', 'changed score')
+    >>> class_of("primary_site", "Ileum", "ileum "), class_of("age_years", "61", "62")
+    ('typing repair', 'other edit')
+    """
+    if _plain(old) == _plain(new):
+        return TYPING
+    if not old and _AFTER.fullmatch(column):
+        return FOLLOW_UP
+    return SCORE if _SCORE.fullmatch(column) else OTHER
+
+
+def _plain(text: str) -> str:
+    try:
+        return repr(float(text))
+    except ValueError:
+        return re.sub(r"[\W_]+", "", text).lower()
+
+
+def _typing(
+    old: pd.DataFrame, new: pd.DataFrame, both: set[str], there: set[tuple[str, str]]
+) -> Iterable[dict[str, Any]]:
+    """Yield the cells that are written otherwise and read the same."""
+    before, after = _repairs(old), _repairs(new)
+    for key in sorted(set(before) | set(after)):
+        patient, column = key
+        then, now = before.get(key), after.get(key)
+        if patient not in both or key in there or then == now:
+            continue
+        read = {found[1] for found in (then, now) if found}
+        if len(read) != 1:
+            continue
+        # Where one cut has no repair of the cell, it is written there as it is read.
+        (plain,) = read
+        yield {
+            "table": "patients", "change": TYPING, "patient_id": patient, "column": column,
+            "old": then[0] if then else plain, "new": now[0] if now else plain,
+        }  # fmt: skip
+
+
+def _repairs(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[str, str]]:
+    return {
+        (row["patient_id"], row["column"]): (row["written"], row["read"])
+        for row in frame.to_dict("records")
+    }
+
+
+def _inclusion(old: pd.DataFrame, new: pd.DataFrame) -> Iterable[dict[str, Any]]:
+    """Yield who is let in now, or left out now, by the errors in their rows."""
+    before = {row["patient_id"]: row for row in old.to_dict("records")}
+    for row in new.to_dict("records"):
+        then = before.get(row["patient_id"])
+        if then and then["without_errors"] != row["without_errors"]:
+            words = ["left out: " + (found["left_out_for"] or "errors")
+                     if found["without_errors"] != "True" else "included"
+                     for found in (then, row)]  # fmt: skip
+            yield {
+                "table": "patients", "change": INCLUSION, "patient_id": row["patient_id"],
+                "source": row.get("source", ""), "column": "included", "old": words[0],
+                "new": words[1],
+            }  # fmt: skip
+
+
+def read_texts(path: Any) -> pd.DataFrame:
+    """Read a CSV with every cell as the text that stands there."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
