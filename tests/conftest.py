@@ -16,6 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 _NEEDS = {"browser": ("chromium", "chromedriver")}
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Name bytes by their length: those of a zip hold the time, and the workers must agree."""
+    return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out what the machine cannot do; in CI it has to be able to do everything."""
     if os.environ.get("CI"):
