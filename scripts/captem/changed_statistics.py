@@ -33,9 +33,9 @@ def compare(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with `COLUMNS`. `change` is the difference, of ratios the quotient; `change_in_se` the
-    change over the standard error that the interval of the old row implies, on the scale on which it
-    is even (of ratios the logarithm); empty where there is no interval.
+    DataFrame with `COLUMNS`. `change` is the difference, of ratios the quotient; `change_in_se` is
+    the change over the standard error that the interval of the old row implies, of ratios on the
+    logarithmic scale; empty where there is no interval.
     """
     before = {row["row_id"]: row for row in records(old)}
     after = {row["row_id"]: row for row in records(new)}

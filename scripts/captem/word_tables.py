@@ -51,15 +51,15 @@ def to_docx(table: Table) -> bytes:
     import docx
 
     document = docx.Document()
-    _set_properties(document, table)
+    set_properties(document, table)
     add_styles(document)
-    add_table(document, table, _set_page(document, table.wide))
+    add_table(document, table, set_page(document, table.wide))
     stream = io.BytesIO()
     document.save(stream)
     return same_bytes_zip(stream.getvalue())
 
 
-def _set_properties(document: Document, table: Table) -> None:
+def set_properties(document: Document, table: Table) -> None:
     properties = document.core_properties
     properties.author = properties.last_modified_by = "captem"
     properties.title = table.title
@@ -132,7 +132,7 @@ def _set_font(style: Any, size: float) -> None:
         fonts.set(qn(script), _FONT)
 
 
-def _set_page(document: Document, wide: bool) -> int:
+def set_page(document: Document, wide: bool) -> int:
     """Set A4, across where the table is wide; return the width between the margins in twips."""
     from docx.enum.section import WD_ORIENT
     from docx.shared import Mm

@@ -312,6 +312,38 @@ FROZEN = frozen_cuts()
 WITHDRAWN = captem_cuts.withdrawn(captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}"))
 
 
+def compared_cut():
+    """Return the frozen cut to compare with, None where there is none.
+
+    The one that was asked for (`--config against=...`), else the newest that is not this one.
+    """
+    if not AGAINST:
+        others = [cut for cut in FROZEN if cut.name != SETTINGS["cut"]]
+        return others[-1] if others else None
+    try:
+        return captem_cuts.named(FROZEN, AGAINST, SETTINGS["cut"])
+    except CaptemError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def nothing_to_compare(wildcards):
+    """Say why there is no comparison, where one is asked for."""
+    raise WorkflowError(
+        "There is nothing to compare with: no other data cut of this study is frozen. Freeze one "
+        "with the target freeze before new data come in."
+    )
+
+
+def frozen_on(name):
+    """Return the day on which a cut was frozen."""
+    entries = captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}")
+    return next(
+        entry.day
+        for entry in entries
+        if entry.event == captem_chain.FREEZE and entry.details["cut"] == name
+    )
+
+
 def freeze_token():
     """Return a text that changes where the cut of this run is not frozen, or no longer there.
 

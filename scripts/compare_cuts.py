@@ -1,0 +1,60 @@
+"""Compare this run with a frozen data cut: what is other in data, estimates and figures, and why."""
+
+from typing import TYPE_CHECKING
+
+from captem.running import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    import json
+    from pathlib import Path
+
+    from captem import attribution, changed_data, changed_statistics, comparison, origin, worries
+    from captem.files import read_frame, write_bytes, write_frame, write_text
+
+    params, given = snakemake.params, snakemake.input
+    folder = Path(params.folder)
+    record = json.loads((folder / "cut.json").read_text(encoding="utf-8"))
+    TABLES = ("patients", "lesions", "repairs", "eligibility")
+    old = attribution.Data(
+        read_frame(folder / "cohort/patients.csv"), read_frame(folder / "cohort/lesions.csv")
+    )
+    new = attribution.Data(read_frame(given.patients), read_frame(given.lesions))
+    frozen, current = read_frame(folder / "statistics.csv"), read_frame(given.statistics)
+    data = changed_data.compare(
+        {name: changed_data.read_texts(folder / f"cohort/{name}.csv") for name in TABLES},
+        {name: changed_data.read_texts(given[name]) for name in TABLES},
+    )
+    found = comparison.Comparison(
+        changed_statistics.compare(frozen, current),
+        data,
+        attribution.attribute(old, new, frozen, current, record["config"], params.config),
+        worries.worries(old, new, data, record.get("withdrawn", 0)),
+    )
+    about = comparison.About(
+        params.study,
+        record["cut"],
+        params.cut,
+        params.frozen_on,
+        origin.data_kind(read_frame(given.sources)),
+    )
+    figures = []
+    for name, title in params.figures.items():
+        then = folder / f"figures/{name}.svg"
+        kept = then.read_bytes() if then.is_file() else None
+        figures.append(comparison.Pair(name, title, kept, Path(given[name]).read_bytes()))
+    write_frame(snakemake.output.data, found.data)
+    write_frame(snakemake.output.statistics, found.statistics)
+    write_frame(snakemake.output.attribution, found.attribution)
+    write_frame(snakemake.output.worries, found.worries)
+    write_bytes(snakemake.output.docx, comparison.to_docx(found, about))
+    page = comparison.render(
+        Path(given.template).read_text(encoding="utf-8"),
+        Path(given.script).read_text(encoding="utf-8"),
+        found,
+        about,
+        figures,
+    )
+    write_text(snakemake.output.html, page)
