@@ -8,6 +8,7 @@
     snakemake --cores 2 manuscript                          the text with the numbers of the run
     snakemake --cores 2 bundle --config audience=coauthor   what private, coauthor or public may have
     snakemake --cores 2 freeze                              keep this data cut for ever
+    snakemake --cores 2 compare --config against=2026-08-01 what is other than in a frozen data cut
     snakemake --cores 1 verify                              check what was frozen
     snakemake --cores 1 withdraw --config withdraw=A12      take a patient out who withdrew consent
 
@@ -37,6 +38,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/manuscript.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/cuts.smk"
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/bundle.smk"
 include: "workflow/rules/template.smk"
 
@@ -45,6 +47,8 @@ rule all:
     default_target: True
     input:
         rules.report.input,
+        # Against the newest frozen data cut, where there is another one.
+        rules.compare_cuts.output if COMPARED and not PUBLIC_COPY else [],
 
 
 onsuccess:

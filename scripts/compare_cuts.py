@@ -1,4 +1,4 @@
-"""Compare this run with a frozen data cut: what is other in data, estimates and figures, and why."""
+"""Compare this run with a frozen data cut: what is other in data and estimates, and why."""
 
 from typing import TYPE_CHECKING
 
