@@ -10,6 +10,7 @@ from captem.figures import export, panels, style
 from figure_data import FIGURES
 from figure_studies import NAMES, faults, figure, profile, rows, words
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 pytestmark = pytest.mark.xdist_group("figures")
 CHOSEN = [["transition_matrix", "paired_slopes"], ["forest"]]
@@ -72,6 +73,25 @@ def test_the_same_composite_is_the_same_bytes(tmp_path):
     for place in "ab":
         export.save(composed(CHOSEN), {"svg": tmp_path / f"{place}.svg"}, profile())
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_the_last_digits_of_the_layout_are_not_written():
+    """They depend on where in memory its solver keeps its variables."""
+    figures = []
+    for moved in (0.0, 1e-15, -1e-15):
+        made = composed(CHOSEN)
+        made.draw_without_rendering()
+        made.set_layout_engine("none")
+        for axes in made.axes:
+            axes.set_position(Bbox(axes.get_position().get_points() + moved))
+        for part in made.subfigs:
+            part.bbox_relative.p0 = part.bbox_relative.p0 + moved
+        export.settle(made)
+        figures.append([
+            *(axes.get_position().get_points().tolist() for axes in made.axes),
+            *(part.bbox_relative.get_points().tolist() for part in made.subfigs),
+        ])  # fmt: skip
+    assert repr(figures[0]) == repr(figures[1]) == repr(figures[2])
 
 
 def test_the_width_is_the_profiles():

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.transforms import Bbox, BboxBase
 from PIL import Image
 
 from captem import figure_rows, origin
@@ -21,6 +23,8 @@ from captem.profiles import Profile
 
 FORMATS = ("pdf", "svg", "png", "tiff")
 EACH_PATIENT_SHOWN = "it shows each patient, and small counts are masked in this study"
+# Of a figure's width or height: far below what any printer resolves.
+_PLACES = 9
 _ONE_FONT = re.compile(rb"font-family: '([^',;\"]+)'(?=[;\"])")
 
 
@@ -63,8 +67,29 @@ def save(figure: Figure, paths: Mapping[str, str | Path], profile: Profile) -> N
     # Laid out once: otherwise each format, and each dpi, would place its elements a little apart.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    settle(figure)
     for name, path in paths.items():
         write_bytes(path, _rendered(figure, name, profile))
+
+
+def settle(figure: Figure | SubFigure) -> None:
+    """Round the places that the layout found, as shares of the figure.
+
+    Their last digits depend on where in memory its solver keeps its variables, and would be other
+    bytes in each run.
+    """
+    for part in figure.subfigs:
+        part.bbox_relative.p0, part.bbox_relative.p1 = _rounded(part.bbox_relative)
+        settle(part)
+    for axes in figure.axes:
+        for which in ("original", "active"):
+            place = _rounded(axes.get_position(original=which == "original"))
+            axes.set_position(Bbox(place), which=which)
+
+
+def _rounded(box: BboxBase) -> np.ndarray:
+    # 0.0 is added because what is a little below 0 would be -0.
+    return np.round(box.get_points(), _PLACES) + 0.0
 
 
 def _rendered(figure: Figure, name: str, profile: Profile) -> bytes:
