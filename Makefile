@@ -6,6 +6,10 @@
 # make preflight STUDY=my_cohort.yaml    look over the figures before they are sent
 # make manuscript STUDY=my_cohort.yaml   the manuscript chapter with the numbers of the run
 # make bundle STUDY=my_cohort.yaml AUDIENCE=coauthor    what private, coauthor or public may have
+# make freeze STUDY=my_cohort.yaml   keep this data cut for ever
+# make compare STUDY=my_cohort.yaml AGAINST=2026-08-01    what is other than in a frozen data cut
+# make verify STUDY=my_cohort.yaml   check every byte of what was frozen
+# make demo-refresh                  three data cuts of a synthetic study, played through
 SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= 2
@@ -15,12 +19,13 @@ LESIONS ?=
 DICTIONARY ?=
 OPTIONS ?=
 AUDIENCE ?= private
+AGAINST ?=
 BIN := .venv/bin
 READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check preflight manuscript bundle template test pictures checks format bench bench-peers calibrate lock clean
+.PHONY: run study check preflight manuscript bundle freeze compare verify demo-refresh template test pictures checks format bench bench-peers calibrate lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -53,6 +58,24 @@ bundle: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores $(CORES) bundle --config "audience=$(AUDIENCE)" \
 	  $(if $(STUDY),--configfile "$(STUDY)")
+
+# The data cut that the config names, with the results of this run.
+freeze: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) freeze $(if $(STUDY),--configfile "$(STUDY)")
+
+# Against the newest frozen data cut where AGAINST names none.
+compare: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) compare $(if $(AGAINST),--config "against=$(AGAINST)") \
+	  $(if $(STUDY),--configfile "$(STUDY)")
+
+verify: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores 1 verify $(if $(STUDY),--configfile "$(STUDY)")
+
+demo-refresh: $(READY)
+	SNAKEMAKE=$(BIN)/snakemake CORES=$(CORES) tools/demo_refresh.sh
 
 # Forms for collecting data: for Excel, for REDCap, and as a Table Schema.
 template: $(READY)

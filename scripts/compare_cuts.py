@@ -17,7 +17,7 @@ with logged(snakemake.log[0]):
     params, given = snakemake.params, snakemake.input
     folder = Path(params.folder)
     record = json.loads((folder / "cut.json").read_text(encoding="utf-8"))
-    TABLES = ("patients", "lesions", "repairs", "eligibility")
+    TABLES = ("patients", "lesions", "repairs", "eligibility", "sources")
     old = attribution.Data(
         read_frame(folder / "cohort/patients.csv"), read_frame(folder / "cohort/lesions.csv")
     )
@@ -32,6 +32,7 @@ with logged(snakemake.log[0]):
         data,
         attribution.attribute(old, new, frozen, current, record["config"], params.config),
         worries.worries(old, new, data, record.get("withdrawn", 0)),
+        record.get("withdrawn", 0),
     )
     about = comparison.About(
         params.study,

@@ -23,7 +23,8 @@ def made(folder, count: int = 3) -> list[chain.Entry]:
     for number in range(count):
         chain.append(
             folder, chain.FREEZE,
-            {"cut": f"c{number}", "patients": number, "sha256": "0" * 64}, name=f"c{number}", now=NOON,
+            {"cut": f"c{number}", "patients": number, "sha256": "0" * 64},
+            name=f"c{number}", now=NOON,
         )  # fmt: skip
     return chain.read(folder)
 

@@ -21,8 +21,8 @@ EXPORTS = (("2026-05-01", 16, 4), ("2026-08-01", 23, 4), ("2026-11-01", 30, 3))
 EDITS = (
     ("patients", "P002", "", "mib1", "10", "the same value without its sign: a typing repair"),
     ("patients", "P004", "", "age_years", "+1", "a corrected age"),
-    ("lesions", "P003", "first", "krenning_post", "up", "a follow-up read again, one step higher"),
-    ("lesions", "P005", "first", "krenning_pre", "down", "a baseline read again, one step lower, "
+    ("lesions", "P002", "first", "krenning_post", "down", "a follow-up read again, one step lower"),
+    ("lesions", "P003", "first", "krenning_pre", "down", "a baseline read again, one step lower, "
      "after the follow-up was known: what the compare page has to warn of"),
 )  # fmt: skip
 WITHDRAWN = "P006"

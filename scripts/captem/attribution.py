@@ -15,6 +15,7 @@ import pandas as pd
 
 from captem import models, statistics, transition_rows, transitions
 from captem.changed_statistics import change, is_ratio
+from captem.errors import CaptemError
 from captem.terms import Plan
 
 STEPS = (
@@ -22,8 +23,8 @@ STEPS = (
         "code",
         "the program: old data and settings, computed by what is installed now",
     ),
-    ("config", "the settings of now"),
-    ("edited", "the values of now for patients who are in both cuts"),
+    ("config", "the settings of now; those on how tables are read act on the values"),
+    ("edited", "the values of now for patients who are in both cuts, new follow-up too"),
     ("removed", "without the patients who are no longer there"),
     ("added", "with the new patients"),
 )
@@ -72,12 +73,19 @@ def attribute(
     -------
     DataFrame with `COLUMNS`: for each estimate a row `before`, one for each step with the estimate
     after it and its change (of ratios the quotient), a row `now`. Where a step cannot be estimated
-    the rows say why, and the change is that of the steps up to the next estimate.
+    the rows say why, and the change is that of the steps up to the next estimate. A setting that
+    the frozen cut does not know is taken as it is now.
+
+    Raises
+    ------
+    CaptemError
+        If the last step does not give what `current` says: the results are not of these data.
     """
+    old_config = {**config, **old_config}
     whose = list(old.patients["patient_id"])
     both = [code for code in whose if code in set(new.patients["patient_id"])]
     gone = [code for code in whose if code not in set(both)]
-    edited = _stacked(new.only(both), old.only(gone))
+    edited = _in_order(whose, new.only(both), old.only(gone))
     stages = {
         "code": (old, old_config),
         "config": (old, config),
@@ -98,9 +106,16 @@ def attribute(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _stacked(first: Data, second: Data) -> Data:
+def _in_order(codes: Sequence[str], first: Data, second: Data) -> Data:
+    """Stack two sets of patients in a given order, so that equal values give equal digits."""
+    place = {code: i for i, code in enumerate(codes)}
+
     def together(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-        return a if b.empty else pd.concat([a, b], ignore_index=True)
+        # A column that is empty on one side must not decide what type the other has.
+        both = [part for part in (a, b) if not part.empty]
+        stacked = pd.concat(both, ignore_index=True) if both else a
+        order = stacked["patient_id"].map(place).sort_values(kind="stable").index
+        return stacked.loc[order].reset_index(drop=True)
 
     return Data(together(first.patients, second.patients), together(first.lesions, second.lesions))
 
@@ -153,6 +168,7 @@ def _shared(
         if math.isfinite(estimate):
             value = estimate
         said.append((step, what, found, moved))
+    _check(name, _estimate(said[-1][2]), _estimate(now))
     said.append(("now", "as it is now", now, change(_estimate(old), _estimate(now), ratio=ratio)))
     return [
         {
@@ -163,6 +179,17 @@ def _shared(
         }
         for step, what, found, moved in said
     ]  # fmt: skip
+
+
+def _check(name: str, reached: float, now: float) -> None:
+    if reached == now or math.isclose(reached, now, rel_tol=1e-6, abs_tol=1e-9):
+        return
+    if math.isnan(reached) and math.isnan(now):
+        return
+    raise CaptemError(
+        f"The comparison ends at {reached} for {name}, and statistics.csv says {now}: it was not "
+        "computed from these tables by this program. Remove statistics.csv and run again."
+    )
 
 
 def _found(table: pd.DataFrame, name: str) -> pd.Series | None:

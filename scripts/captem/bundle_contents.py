@@ -106,6 +106,9 @@ KINDS = (
     Kind(r"preflight\.csv", "what the check of the figures found", AGGREGATE, _NOBODY),
     Kind(r"templates/[^/]+", "forms for collecting data", NO_DATA, _NOBODY),
     Kind(r"bundle/[^/]+\.zip", "bundles", AGGREGATE, _NOBODY),
+    Kind(r"cuts/[^/]+/.+", "a frozen data cut", PATIENT, _NOBODY),
+    Kind(r"chain/[^/]+", "the chain of what was frozen, and who left", AGGREGATE, _NOBODY),
+    Kind(r"compare/[^/]+/[^/]+", "what is other than in a frozen data cut", PATIENT, _NOBODY),
     Kind(r"logs/[^/]+", "what each step said", MAY_NAME, _NOBODY),
 )  # fmt: skip
 # A listing that the config asks for stands in these as well.

@@ -19,6 +19,7 @@ _AFTER = re.compile(
     r".*_post(_low|_high|_reader2.*)?|captem_end|captem_cycles|last_contact|last_captem_date"
     r"|prrt_after_date|best_response|vital_status|not_rescanned_reason|interval_therapy"
 )
+_Repairs = dict[tuple[str, str, str], list[tuple[str, str]]]
 _KEYS = {"patients": ["patient_id"], "lesions": ["patient_id", "lesion_id"]}
 
 
@@ -27,7 +28,7 @@ def compare(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> pd.Da
 
     Parameters
     ----------
-    old, new : `patients`, `lesions`, `repairs` and `eligibility` of each cut, as texts
+    old, new : `patients`, `lesions`, `repairs`, `eligibility` and `sources` of each cut, as texts
         (`read_texts`).
 
     Returns
@@ -36,12 +37,10 @@ def compare(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> pd.Da
     (`low-high`).
     """
     rows = [row for table in _KEYS for row in _table(table, old[table], new[table])]
-    there = {
-        (row["patient_id"], row["column"]) for row in rows if row["change"] not in (ADDED, REMOVED)
-    }
-    rows += _typing(old["repairs"], new["repairs"], _both(old, new), there)
+    there = {(row["table"], row["patient_id"], row["column"]) for row in rows if row["column"]}
+    rows += _typing(_repairs(old), _repairs(new), _both(old, new), there)
     rows += _inclusion(old["eligibility"], new["eligibility"])
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
+    frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).fillna("")
     place = frame["change"].map({name: i for i, name in enumerate(CLASSES)})
     order = frame.assign(_place=place).sort_values(
         ["_place", "table", "patient_id", "lesion_id", "column"], kind="stable"
@@ -49,8 +48,17 @@ def compare(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> pd.Da
     return frame.loc[order.index].reset_index(drop=True)
 
 
-def _both(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> set[str]:
-    return set(old["patients"]["patient_id"]) & set(new["patients"]["patient_id"])
+def _both(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
+    """Return the patients of both cuts, for the lesions those with the same lesions in both."""
+    found = set()
+    for table in _KEYS:
+        lines = [
+            {code: sorted(rows["lesion_id"]) if table == "lesions" else []
+             for code, rows in cut[table].groupby("patient_id")}
+            for cut in (old, new)
+        ]  # fmt: skip
+        found |= {(table, code) for code, rows in lines[0].items() if lines[1].get(code) == rows}
+    return found
 
 
 def _keyed(table: str, frame: pd.DataFrame) -> dict[tuple[str, ...], dict[str, Any]]:
@@ -106,47 +114,57 @@ def class_of(column: str, old: str, new: str) -> str:
     ('new follow-up', 'changed score')
     >>> class_of("primary_site", "Ileum", "ileum "), class_of("age_years", "61", "62")
     ('typing repair', 'other edit')
+    >>> class_of("krenning_pre", "", "2"), class_of("primary_site", "SSTR+", "SSTR-")
+    ('other edit', 'other edit')
     """
     if _plain(old) == _plain(new):
         return TYPING
     if not old and _AFTER.fullmatch(column):
         return FOLLOW_UP
-    return SCORE if _SCORE.fullmatch(column) else OTHER
+    return SCORE if old and _SCORE.fullmatch(column) else OTHER
 
 
 def _plain(text: str) -> str:
     try:
         return repr(float(text))
     except ValueError:
-        return re.sub(r"[\W_]+", "", text).lower()
+        return "".join(text.split()).casefold()
 
 
 def _typing(
-    old: pd.DataFrame, new: pd.DataFrame, both: set[str], there: set[tuple[str, str]]
+    before: _Repairs, after: _Repairs, both: set[tuple[str, str]], there: set[tuple[str, str, str]]
 ) -> Iterable[dict[str, Any]]:
     """Yield the cells that are written otherwise and read the same."""
-    before, after = _repairs(old), _repairs(new)
     for key in sorted(set(before) | set(after)):
-        patient, column = key
-        then, now = before.get(key), after.get(key)
-        if patient not in both or key in there or then == now:
+        table, patient, column = key
+        if (table, patient) not in both or key in there:
             continue
-        read = {found[1] for found in (then, now) if found}
-        if len(read) != 1:
+        then, now = before.get(key, []), after.get(key, [])
+        # Where one cut has no repair of the cells, they are written there as they are read.
+        then = then or [(read, read) for _, read in now]
+        now = now or [(read, read) for _, read in then]
+        # A repair has no lesion: those of a patient are told apart by their order alone.
+        if [read for _, read in then] != [read for _, read in now]:
             continue
-        # Where one cut has no repair of the cell, it is written there as it is read.
-        (plain,) = read
-        yield {
-            "table": "patients", "change": TYPING, "patient_id": patient, "column": column,
-            "old": then[0] if then else plain, "new": now[0] if now else plain,
-        }  # fmt: skip
+        for (old, _), (new, _) in zip(then, now, strict=True):
+            if old != new:
+                yield {
+                    "table": table, "change": TYPING, "patient_id": patient, "column": column,
+                    "old": old, "new": new,
+                }  # fmt: skip
 
 
-def _repairs(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[str, str]]:
-    return {
-        (row["patient_id"], row["column"]): (row["written"], row["read"])
-        for row in frame.to_dict("records")
-    }
+def _repairs(cut: dict[str, pd.DataFrame]) -> _Repairs:
+    """Return what was written and what was read, by table, patient and column."""
+    table_of = {row["file"]: row["table"] for row in cut["sources"].to_dict("records")}
+    found: _Repairs = {}
+    for row in cut["repairs"].to_dict("records"):
+        # What is filled in from the lesions was not written by anybody.
+        if row["rule"].startswith("from_lesions"):
+            continue
+        key = (table_of.get(row["file"], "patients"), row["patient_id"], row["column"])
+        found.setdefault(key, []).append((row["written"], row["read"]))
+    return found
 
 
 def _inclusion(old: pd.DataFrame, new: pd.DataFrame) -> Iterable[dict[str, Any]]:

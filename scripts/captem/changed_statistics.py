@@ -21,7 +21,10 @@ _CLAIMS = _ROLES[:2]
 ADDED, GONE = "new row", "row is gone"
 # The estimands whose intervals have a value of no effect, and the scale on which they are even.
 _RATIOS = frozenset(["odds ratio", "ratio", "matched win odds"])
-_DIFFERENCES = frozenset(["net improvement", "difference of proportions"])
+_DIFFERENCES = frozenset([
+    "net improvement", "net improvement, median of repeated readings", "difference of proportions",
+    "difference, coupled with the baseline",
+])  # fmt: skip
 
 
 def compare(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

@@ -92,6 +92,7 @@ class Comparison:
     data: pd.DataFrame
     attribution: pd.DataFrame
     worries: pd.DataFrame
+    withdrawn: int = 0
 
 
 def question(row: Mapping[str, Any]) -> str:
@@ -177,7 +178,15 @@ def attribution_table(found: Comparison, about: About) -> Table:
             if not _finite(row["estimate"]) and not _missing(row["reason"]):
                 notes.append(f"{question(known)}, {_STEP_WORDS[step].lower()}: {row['reason']}")
         rows.append(Row(tuple(cells)))
-    heads = ("Estimate", *(_STEP_WORDS[step] for step in steps))
+    words = dict(_STEP_WORDS)
+    if found.withdrawn:
+        words["code"] = "Program and withdrawals"
+        notes.insert(0, (
+            f"The estimates of then were computed with {_patients(found.withdrawn)} who withdrew "
+            "consent since, and whose data are gone: what they did to an estimate stands in one "
+            "column with what the program did."
+        ))  # fmt: skip
+    heads = ("Estimate", *(words[step] for step in steps))
     return table(
         "attribution", "Where the change comes from", heads, rows,
         (ORDER, RATIO_NOTE, *dict.fromkeys(notes)), about.data, wide=True,

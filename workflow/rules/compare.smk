@@ -12,7 +12,6 @@ COMPARED = compared_cut()
 
 if COMPARED:
     FROZEN_FILES = f"{RESULTS}/{captem_cuts.CUTS}/{COMPARED.name}"
-    FROZEN_FILES = f"{RESULTS}/{captem_cuts.CUTS}/{COMPARED.name}"
 
     rule compare_cuts:
         input:

@@ -1,0 +1,124 @@
+"""A study that grows, as whole runs: frozen cuts stay, changes are shown, a patient leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from captem import cuts
+from conftest import Clone, make_clone
+from test_workflow import contents
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+FIRST, SECOND, THIRD = "2026-05-01", "2026-08-01", "2026-11-01"
+
+
+def run(clone: Clone, target: str, cut: str, *config: str) -> subprocess.CompletedProcess:
+    words = [target, "--configfile", f"config/cohorts/refresh/{cut}/study.yaml"]
+    return clone.snakemake(*words, *(["--config", *config] if config else []))
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory) -> Clone:
+    """A clone in which the first cut is frozen and the second was run."""
+    clone = make_clone(tmp_path_factory.mktemp("refresh") / "captem")
+    for target, cut in (("freeze", FIRST), ("all", SECOND)):
+        done = run(clone, target, cut)
+        assert done.returncode == 0, done.stdout
+    return clone
+
+
+def test_the_frozen_cut_is_what_the_run_made_and_says_of_what(grown):
+    folder = grown.results("refresh") / "cuts" / FIRST
+    record = json.loads((folder / "cut.json").read_text())
+    said = subprocess.run(
+        ["sha256sum", *record["sources"]], cwd=grown.path, capture_output=True, text=True
+    )
+    assert [line.split()[0] for line in said.stdout.splitlines()] == [*record["sources"].values()]
+    assert record["cut"] == record["date"] == FIRST
+    assert cuts.check(grown.results("refresh"))[0].name == FIRST
+
+
+def test_a_run_compares_itself_with_the_newest_frozen_cut(grown):
+    folder = grown.results("refresh") / "compare" / FIRST
+    assert {path.name for path in folder.iterdir()} == {
+        "compare.html", "compare.docx", "data.csv", "statistics.csv", "attribution.csv",
+        "worries.csv",
+    }  # fmt: skip
+    page = (folder / "compare.html").read_text(encoding="utf-8")
+    assert "Baseline uptake of 1 patient was edited after the follow-up was known: P003." in page
+    changes = (folder / "data.csv").read_text(encoding="utf-8")
+    assert "lesions,changed score,P003,L1,prospective,krenning_pre,3,2" in changes
+    assert "patients,typing repair,P002,,,mib1,10%,10" in changes
+
+
+def test_an_up_to_date_run_does_nothing_and_other_words_are_explained(grown):
+    before = contents(grown.results("refresh"))
+    assert "Nothing to be done" in run(grown, "all", SECOND).stdout
+    missing = run(grown, "compare", SECOND, "against=2026-05-02")
+    assert missing.returncode == 1
+    assert "no frozen data cut 2026-05-02. Did you mean 2026-05-01?" in missing.stdout
+    verified = run(grown, "verify", SECOND)
+    assert "1 entries, 1 frozen data cuts" in verified.stdout
+    assert contents(grown.results("refresh")) == before
+
+
+def test_a_frozen_name_with_other_data_is_an_error(grown):
+    before = contents(grown.results("refresh"))
+    table = grown.path / f"config/cohorts/refresh/{FIRST}/patients.csv"
+    text = table.read_text(encoding="utf-8")
+    try:
+        table.write_text(text.replace("P001,", "P901,"), encoding="utf-8")
+        done = run(grown, "all", FIRST)
+    finally:
+        table.write_text(text, encoding="utf-8")
+    assert done.returncode == 1
+    assert "patients.csv holds other data than then" in done.stdout
+    assert "Give the new data a name of their own" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert contents(grown.results("refresh")) == before
+
+
+def test_a_changed_byte_of_a_frozen_cut_stops_every_run(grown):
+    path = grown.results("refresh") / "cuts" / FIRST / "statistics.csv"
+    data = path.read_bytes()
+    path.chmod(0o644)
+    try:
+        path.write_bytes(data.replace(b"0", b"1", 1))
+        done = run(grown, "check", SECOND)
+    finally:
+        path.write_bytes(data)
+        path.chmod(0o444)
+    assert done.returncode == 1
+    assert f"cuts/{FIRST}/statistics.csv is not what was frozen" in done.stdout
+
+
+def test_an_old_cut_made_again_from_its_sources_is_the_same_bytes(grown, tmp_path):
+    frozen = grown.results("refresh") / "cuts" / FIRST
+    shutil.copytree(grown.path / "config", tmp_path / "config")
+    done = grown.snakemake(
+        "freeze", "--configfile", str(frozen / "config.yaml"), "--directory", str(tmp_path),
+        PYTHONHASHSEED="7", TZ="Pacific/Auckland",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert contents(tmp_path / f"results/refresh/cuts/{FIRST}") == contents(frozen)
+
+
+def test_a_patient_who_withdraws_is_nowhere(grown):
+    """Last, as it takes the results of the other tests away."""
+    results = grown.results("refresh")
+    said = run(grown, "withdraw", THIRD, "withdraw=P006")
+    assert said.returncode == 0, said.stdout
+    assert f"out of the frozen data cuts {FIRST}" in said.stdout
+    refused = run(grown, "check", SECOND)
+    assert refused.returncode == 1
+    assert f"refresh/{SECOND}/patients.csv, row" in refused.stdout
+    assert "P006" not in refused.stdout
+    held = [path for path in results.rglob("*") if path.is_file() and b"P006" in path.read_bytes()]
+    assert held == []
+    done = run(grown, "check", THIRD)
+    assert done.returncode == 0, done.stdout
+    assert "2 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout
