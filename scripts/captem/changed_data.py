@@ -28,8 +28,8 @@ def compare(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> pd.Da
 
     Parameters
     ----------
-    old, new : `patients`, `lesions`, `repairs`, `eligibility` and `sources` of each cut, as texts
-        (`read_texts`).
+    old, new : `patients`, `lesions`, `repairs` and `eligibility` of each cut, as texts
+        (`read_texts`), and `sources`, without which each repair is one of the patients' table.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def compare(old: dict[str, pd.DataFrame], new: dict[str, pd.DataFrame]) -> pd.Da
     (`low-high`).
     """
     rows = [row for table in _KEYS for row in _table(table, old[table], new[table])]
-    there = {(row["table"], row["patient_id"], row["column"]) for row in rows if row["column"]}
+    there = {(row["table"], row["patient_id"], row["column"]) for row in rows if "column" in row}
     rows += _typing(_repairs(old), _repairs(new), _both(old, new), there)
     rows += _inclusion(old["eligibility"], new["eligibility"])
     frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).fillna("")
@@ -156,7 +156,8 @@ def _typing(
 
 def _repairs(cut: dict[str, pd.DataFrame]) -> _Repairs:
     """Return what was written and what was read, by table, patient and column."""
-    table_of = {row["file"]: row["table"] for row in cut["sources"].to_dict("records")}
+    sources = cut["sources"].to_dict("records") if "sources" in cut else []
+    table_of = {row["file"]: row["table"] for row in sources}
     found: _Repairs = {}
     for row in cut["repairs"].to_dict("records"):
         # What is filled in from the lesions was not written by anybody.

@@ -12,7 +12,7 @@ from scipy import stats
 
 from captem import rounding
 from captem.attribution import Data
-from captem.changed_data import REMOVED, SCORE
+from captem.changed_data import INCLUSION, REMOVED, SCORE
 
 COLUMNS = ("worry", "text", "to_do", "patients")
 _MEASURES = {
@@ -45,7 +45,7 @@ def worries(old: Data, new: Data, changed: pd.DataFrame, withdrawn: int = 0) -> 
     """
     rows = [
         *_removed(changed), *_baseline_after(old, changed), *_follow_ups(changed),
-        *_sources_gone(old, new), *_shifted(old, new), *_missing(old, new),
+        *_sources_gone(old, new), *_drifted(old, new), *_shifted(old, new), *_missing(old, new),
     ]  # fmt: skip
     if withdrawn:
         rows.append(_row(
@@ -73,7 +73,17 @@ def _some(codes: Sequence[str]) -> str:
 
 def _removed(changed: pd.DataFrame) -> Iterable[dict[str, Any]]:
     gone = changed[changed["change"].eq(REMOVED) & changed["table"].eq("patients")]
-    codes = sorted(gone["patient_id"])
+    left_out = sorted(set(gone["patient_id"]) & _left_out(changed))
+    if left_out:
+        yield _row(
+            "left_out",
+            f"{_patients(len(left_out))} of the old cut "
+            f"{'is' if len(left_out) == 1 else 'are'} left out of this one for errors in the "
+            f"table: {_some(left_out)}.",
+            "Mend the rows; problems.csv says what is wrong with them.",
+            left_out,
+        )
+    codes = sorted(set(gone["patient_id"]) - set(left_out))
     if codes:
         yield _row(
             "removed",
@@ -85,18 +95,26 @@ def _removed(changed: pd.DataFrame) -> Iterable[dict[str, Any]]:
         )
 
 
+def _left_out(changed: pd.DataFrame) -> set[str]:
+    flipped = changed[changed["change"].eq(INCLUSION) & changed["new"].ne("included")]
+    return set(flipped["patient_id"])
+
+
 def _scores(changed: pd.DataFrame, time: str) -> pd.DataFrame:
     named = changed["column"].str.contains(f"_{time}") & changed["change"].eq(SCORE)
     return changed[named]
 
 
+def _with_follow_up(table: pd.DataFrame) -> Iterable[str]:
+    """Return who has an uptake at follow-up, in any lesion where it is a table of lesions."""
+    names = [name for name in ("krenning_post_low", "suvmax_post") if name in table]
+    return table[table[names].notna().any(axis=1)]["patient_id"]
+
+
 def _baseline_after(old: Data, changed: pd.DataFrame) -> Iterable[dict[str, Any]]:
-    known = old.patients[
-        old.patients.get("krenning_post_low", pd.Series(dtype=float)).notna()
-        | old.patients.get("suvmax_post", pd.Series(dtype=float)).notna()
-    ]
+    known = {code for table in (old.patients, old.lesions) for code in _with_follow_up(table)}
     edited = _scores(changed, "pre")
-    codes = sorted(set(edited["patient_id"]) & set(known["patient_id"]))
+    codes = sorted(set(edited["patient_id"]) & known)
     if codes:
         yield _row(
             "baseline_edited",
@@ -162,6 +180,33 @@ def _shifted(old: Data, new: Data) -> Iterable[dict[str, Any]]:
                 "Ask whether other patients are included now, or whether a scanner, a reader or a "
                 "laboratory changed. With several sources and measures one such difference in "
                 "twenty is chance.",
+            )
+
+
+def _drifted(old: Data, new: Data) -> Iterable[dict[str, Any]]:
+    """Compare the values of a source with those that the same patients had then."""
+    for source, rows in new.patients.groupby("source", sort=True):
+        before, after = (table.set_index("patient_id") for table in (old.patients, rows))
+        for measure, (words, places) in _MEASURES.items():
+            then, now = _values(before, measure), _values(after, measure)
+            moved = (now - then).dropna()
+            edited = int(moved.ne(0).sum())
+            if edited < _FEWEST:
+                continue
+            error = float(moved.std(ddof=1)) / math.sqrt(len(moved))
+            half = float(stats.t.ppf((1 + _LEVEL) / 2, len(moved) - 1)) * error
+            mean = float(moved.mean())
+            if mean - half <= 0 <= mean + half:
+                continue
+            shown = [rounding.measure(value, places) for value in (mean, mean - half, mean + half)]
+            yield _row(
+                "drift",
+                f"Source {source}: {words} of the same {_patients(len(moved))} is another one than "
+                f"before: it was edited in {edited}, and the mean moved by {shown[0]} (95% CI, "
+                f"{shown[1]} to {shown[2]}).",
+                "Edits that all go one way are seldom slips: ask whether a unit, a scale or a "
+                "reading was changed for the whole source.",
+                sorted(moved[moved.ne(0)].index),
             )
 
 
