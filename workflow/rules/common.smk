@@ -595,7 +595,8 @@ def say_what_was_frozen():
     for target, log in logs.items():
         path = Path(f"{FOLDER}/{log}")
         if target in workflow.dag_settings.targets and path.is_file():
-            print("\n" + path.read_text(encoding="utf-8").strip(), file=sys.stderr)
+            said = path.read_text(encoding="utf-8").strip()
+            print(f"\n{said}", file=sys.stderr)
 
 
 def say_what_went_wrong(log):

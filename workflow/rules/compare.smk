@@ -39,7 +39,7 @@ if COMPARED:
         conda:
             "../envs/analysis.yaml"
         params:
-            folder=str(COMPARED.folder),
+            folder=lambda wildcards: str(COMPARED.folder),
             study=SETTINGS["study"],
             cut=SETTINGS["cut"],
             frozen_on=frozen_on(COMPARED.name),

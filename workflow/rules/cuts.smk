@@ -25,7 +25,7 @@ rule freeze_cut:
     conda:
         "../envs/analysis.yaml"
     params:
-        results=FOLDER,
+        results=lambda wildcards: FOLDER,
         kept=KEPT,
         token=freeze_token(),
     message:
@@ -48,7 +48,7 @@ rule verify:
     conda:
         "../envs/analysis.yaml"
     params:
-        results=FOLDER,
+        results=lambda wildcards: FOLDER,
     message:
         "Checking the chain and every frozen data cut."
     script:
@@ -64,7 +64,7 @@ rule withdraw:
     conda:
         "../envs/analysis.yaml"
     params:
-        results=FOLDER,
+        results=lambda wildcards: FOLDER,
         code=WITHDRAW,
         hashed=SETTINGS["patient_ids"] == "hash",
     message:
