@@ -22,7 +22,7 @@ from captem.files import write_bytes, write_frame
 from captem.profiles import Profile
 
 FORMATS = ("pdf", "svg", "png", "tiff")
-EACH_PATIENT_SHOWN = "it shows each patient, and small counts are masked in this study"
+EACH_PATIENT_SHOWN = "it shows single patients, and small counts are masked in this study"
 # Of a figure's width or height: far below what any printer resolves.
 _PLACES = 9
 _ONE_FONT = re.compile(rb"font-family: '([^',;\"]+)'(?=[;\"])")
