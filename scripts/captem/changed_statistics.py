@@ -130,7 +130,12 @@ def excludes(row: dict[str, Any]) -> bool | None:
 
 
 def flip(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
-    """Say how a conclusion turned over, in words; empty where it did not."""
+    """Say how a conclusion turned over, in words; empty where it did not, or is none.
+
+    A row that only describes concludes nothing.
+    """
+    if (new or old or {}).get("role") == "descriptive":
+        return ""
     if old is None or new is None:
         known = new or old
         told = known and known["role"] in _CLAIMS and known["status"] != "not_estimable"

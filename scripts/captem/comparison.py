@@ -100,7 +100,7 @@ def question(row: Mapping[str, Any]) -> str:
 
     >>> question({"analysis": "model.krenning", "term": "log2_mib1", "outcome": "krenning",
     ...           "subset": "all", "row_id": "model.krenning/krenning/all/log2_mib1"})
-    'Krenning score at follow-up: MIB1 index, per doubling; all patients'
+    'Krenning score at follow-up: MIB1 index, per doubling (all patients)'
     """
     term = str(row["term"])
     words = CHANGE_WORDS.get((row["analysis"], term))
@@ -109,9 +109,8 @@ def question(row: Mapping[str, Any]) -> str:
         words += f": {TERM_LABELS.get(term, term.replace('_', ' '))}" if term else ""
     elif row["outcome"] in OUTCOME_WORDS and row["outcome"] != "krenning":
         words = f"{OUTCOME_WORDS[row['outcome']]}: {words}"
-    variant = variant_of(row)
-    said = f" ({variant})" if variant else ""
-    return f"{words}{said}; {subset_words(str(row['subset']))}"
+    told = ", ".join(filter(None, [variant_of(row), subset_words(str(row["subset"]))]))
+    return f"{words} ({told})"
 
 
 def variant_of(row: Mapping[str, Any]) -> str:
@@ -322,11 +321,12 @@ def _texts(statistics: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _shown(row: Mapping[str, Any], side: str) -> str:
-    """Print an estimate with its interval as one of both cuts has it."""
+    """Print an estimate with its interval as one of both cuts has it, of a test its P."""
     if row[f"{side}_status"] == "not_estimable":
         return "not estimable"
     if not _finite(row[side]):
-        return rounding.EMPTY
+        p = row[f"{side}_p"]
+        return f"P {rounding.p_value(p)}" if _finite(p) else rounding.EMPTY
     number = rounding.number(row[side])
     low, high = row[f"{side}_low"], row[f"{side}_high"]
     if math.isnan(low) or math.isnan(high):
