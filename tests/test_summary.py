@@ -189,7 +189,7 @@ def test_masked_counts_are_said_to_be_masked(synthetic: Study) -> None:
     assert "Small counts are masked" not in text
     frame = synthetic.statistics.copy()
     frame.loc[5, ["status", "reason"]] = ["not_estimable", "masked: a small count"]
-    assert "Small counts are masked, so that nobody" in _page(synthetic, statistics=frame)
+    assert "Small counts are masked" in _page(synthetic, statistics=frame)
     said = dict(summary_lists.unanswered(frame))
     assert "masked, as it would show a small count or give one away" in said
 
