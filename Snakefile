@@ -10,6 +10,7 @@
     snakemake --cores 2 freeze                              keep this data cut for ever
     snakemake --cores 2 compare --config against=2026-08-01 what is other than in a frozen data cut
     snakemake --cores 1 verify                              check what was frozen
+    snakemake --cores 1 lock_plan                           lock the plan, before there are data
     snakemake --cores 1 withdraw --config withdraw=A12      take a patient out who withdrew consent
 
 The settings are explained in config/README.md, the results in results/README.md.
@@ -31,6 +32,7 @@ include: "workflow/rules/transitions.smk"
 include: "workflow/rules/bias.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/disclosure.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/preflight.smk"
@@ -57,6 +59,7 @@ onsuccess:
         say_what_preflight_found()
     if "manuscript" in workflow.dag_settings.targets:
         say_what_the_manuscript_holds()
+    say_what_the_plan_says()
     say_what_was_frozen()
 
 

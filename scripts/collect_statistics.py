@@ -11,5 +11,13 @@ with logged(snakemake.log[0]):
     from captem import statistics
     from captem.files import read_frame, write_frame
 
-    parts = [read_frame(path) for path in snakemake.input.parts]
-    write_frame(snakemake.output[0], statistics.combine(parts))
+    params = snakemake.params
+    table = statistics.combine([read_frame(path) for path in snakemake.input.parts])
+    if params.get("plan"):
+        from captem import looks, plan, plan_roles
+
+        locked = plan.from_params(params.plan)
+        look = looks.which(locked, params.look, params.cut, params.taken)
+        table, planned = plan_roles.judged(table, locked, params.settings, look)
+        write_frame(snakemake.output.planned, planned)
+    write_frame(snakemake.output.statistics, table)

@@ -22,6 +22,13 @@ with logged(snakemake.log[0]):
         text = Path(snakemake.input[f"{name}_txt"]).read_text(encoding="utf-8")
         svg = Path(snakemake.input[f"{name}_svg"]).read_bytes()
         figures.append(Figure(name, title, svg, *captions.split(text)))
+    plan: list[str] = []
+    if "looks" in frames and snakemake.params.plan:
+        from captem import plan_words
+        from captem.plan import from_params
+
+        locked = from_params(snakemake.params.plan)
+        plan = plan_words.sentences(locked, frames["looks"], frames["plan_deviations"])
     page = render(
         Path(snakemake.input.template).read_text(encoding="utf-8"),
         script=Path(snakemake.input.script).read_text(encoding="utf-8"),
@@ -37,6 +44,7 @@ with logged(snakemake.log[0]):
         ),
         figures=figures,
         criterion=snakemake.params.criterion,
+        plan=plan,
         provenance=json.loads(Path(snakemake.input.provenance).read_text(encoding="utf-8")),
     )
     write_text(snakemake.output[0], page)

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 from captem import cohort, columns, describe, lesions, problems, surrogate
 from captem.config import resolve
-from captem.schemas import LESIONS, PATIENTS, PROBLEMS, STATISTICS, dictionary, fields
+from captem.schemas import LESIONS, LOOKS, PATIENTS, PROBLEMS, STATISTICS, dictionary, fields
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from studies import ROOT, analysed, from_text, schema, shipped
@@ -402,7 +402,7 @@ def test_numbers_and_text_of_the_tables_are_those_of_the_schemas():
         *"01234",
         *(f"split_{step}" for step in range(5)),
     }
-    for schema_ in (PATIENTS, LESIONS, STATISTICS):
+    for schema_ in (PATIENTS, LESIONS, STATISTICS, LOOKS):
         for name, column in schema_.columns.items():
             kind = str(column.dtype)
             counts |= {name} if kind == "Int64" else set()

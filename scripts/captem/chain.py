@@ -24,8 +24,8 @@ from captem.files import write_text
 
 FREEZE, LOCK_PLAN, WITHDRAW = "freeze", "lock_plan", "withdraw"
 EVENTS = (FREEZE, LOCK_PLAN, WITHDRAW)
-LOG = "log.csv"
-_NAME = re.compile(r"([0-9]{4,})_([a-z_]+?)(?:_[^_/][^/]*)?\.json")
+FOLDER, LOG = "chain", "log.csv"
+_NAME = re.compile(rf"([0-9]{{4,}})_({'|'.join(EVENTS)}|[a-z]+)(?:_[^_/][^/]*)?\.json")
 _OWN = ("number", "event", "at", "previous")
 
 

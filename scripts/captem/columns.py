@@ -15,6 +15,7 @@ COUNTS = frozenset(
         "gain_low", "gain_high", "criterion_pre_low", "criterion_pre_high",
         "criterion_post_low", "criterion_post_high", "score_pre", "n", "n_patients", "n_lesions",
         "n_events", "rows", "n_matched", "n_resolved", "n_new", "n_not_assessable",
+        "look", "patients_planned", "differences_needed", "n_changed",
     )
 )  # fmt: skip
 MEASURES = frozenset(
@@ -27,6 +28,8 @@ MEASURES = frozenset(
         "estimate", "conf_low", "conf_high", "conf_level", "statistic", "df", "p_value",
         "p_low", "p_high", "p_adjusted", "0", "1", "2", "3", "4", "split_0", "split_1",
         "split_2", "split_3", "split_4", "liver_ratio_pre", "liver_ratio_post",
-        "spleen_ratio_pre", "spleen_ratio_post",
+        "spleen_ratio_pre", "spleen_ratio_post", "information", "alpha_spent", "boundary_z",
+        "boundary_p", "classical_z", "smallest_p", "attainable_p", "repeated_low",
+        "repeated_high", "repeated_level",
     )
 )  # fmt: skip

@@ -8,7 +8,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jsonschema
@@ -33,27 +33,51 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
     CaptemError
         Naming every key or value that is wrong, what is allowed, and the nearest right key.
     """
-    settings = json.loads(json.dumps(given, default=_as_text))
+    settings = as_json(given)
     if isinstance(settings.get("checks"), dict):
         # YAML reads a bare `off` as false.
         settings["checks"] = {
             name: "off" if level is False else level for name, level in settings["checks"].items()
         }
-    faults = [
-        _explained(error)
-        for error in sorted(
-            jsonschema.Draft202012Validator(schema).iter_errors(settings),
-            key=lambda error: [str(part) for part in error.absolute_path],
-        )
-    ]
+    return checked(settings, schema, "The config is not right:", _cross_checks)
+
+
+def checked(
+    settings: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    heading: str,
+    cross_checks: Callable[[Mapping[str, Any]], list[str]],
+) -> dict[str, Any]:
+    """Return settings that are as a schema has them, with every default filled in.
+
+    Parameters
+    ----------
+    heading : the first line of the message where they are not.
+    cross_checks : says what is wrong beyond the schema, of settings that are as it has them.
+
+    Raises
+    ------
+    CaptemError
+        Naming every key or value that is wrong, what is allowed, and the nearest right key.
+    """
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(settings),
+        key=lambda error: [str(part) for part in error.absolute_path],
+    )
+    faults = [_explained(error) for error in errors]
+    whole: dict[str, Any] = {}
     if not faults:
-        settings = _with_defaults(settings, schema)
-        faults = _cross_checks(settings)
+        whole = _with_defaults(settings, schema)
+        faults = cross_checks(whole)
     faults = list(dict.fromkeys(faults))
     if faults:
-        heading = "The config is not right:"
         raise CaptemError("\n".join([heading, *(f"  - {fault}" for fault in faults)]))
-    return settings
+    return whole
+
+
+def as_json(given: Any) -> Any:
+    """Return what YAML gave as JSON has it: an unquoted date becomes text."""
+    return json.loads(json.dumps(given, default=_as_text))
 
 
 def _as_text(value: Any) -> str:

@@ -15,7 +15,8 @@ import pandas as pd
 
 from captem import paired, shares, statistics
 
-_MET = 1.0
+# An answer at or above it meets the criterion.
+MET = 1.0
 
 
 def rows(changes: pd.DataFrame, subset: str, role: Callable[[str], str]) -> list[dict[str, Any]]:
@@ -26,23 +27,33 @@ def rows(changes: pd.DataFrame, subset: str, role: Callable[[str], str]) -> list
     changes : `transitions.csv` of the patients of the subset.
     role : what a planned role becomes in this subset.
     """
-    scored = changes[changes[["criterion_pre_low", "criterion_post_low"]].notna().all(axis=1)]
+    scored = _scored(changes)
     pre, post = scored["criterion_pre"], scored["criterion_post"]
     n = len(scored)
     found: list[dict[str, Any]] = []
-    for name, answers in (("before", pre), ("after", post)):
-        met, unknown = int(answers.eq("yes").sum()), int(answers.isna().sum())
+    for name, given in (("before", pre), ("after", post)):
+        met, unknown = int(given.eq("yes").sum()), int(given.isna().sum())
         found += _with_open(f"criterion.{name}", subset, (met, n), (met + unknown, n), unknown)
     found += _gained(pre, post, subset, role("secondary"))
-    before, after = _as_intervals(pre), _as_intervals(post)
+    before, after = answers(changes)
     for result, planned in (
-        (paired.mcnemar(before, after, threshold=_MET), "secondary"),
-        (paired.mcnemar(before, after, threshold=_MET, mid_p=False), "sensitivity"),
-        (paired.difference(before, after, threshold=_MET), "secondary"),
-        (paired.difference(before, after, threshold=_MET, tango=True), "sensitivity"),
+        (paired.mcnemar(before, after, threshold=MET), "secondary"),
+        (paired.mcnemar(before, after, threshold=MET, mid_p=False), "sensitivity"),
+        (paired.difference(before, after, threshold=MET), "secondary"),
+        (paired.difference(before, after, threshold=MET, tango=True), "sensitivity"),
     ):
         found.append(result.row(subset, role(planned)))
     return found
+
+
+def answers(changes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the answers before and after of those who have both, each (n, 2) lower and upper."""
+    scored = _scored(changes)
+    return _as_intervals(scored["criterion_pre"]), _as_intervals(scored["criterion_post"])
+
+
+def _scored(changes: pd.DataFrame) -> pd.DataFrame:
+    return changes[changes[["criterion_pre_low", "criterion_post_low"]].notna().all(axis=1)]
 
 
 def _as_intervals(answers: pd.Series) -> np.ndarray:

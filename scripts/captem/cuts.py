@@ -25,7 +25,7 @@ from typing import Any
 from captem import chain
 from captem.errors import CaptemError
 
-CUTS, CHAIN = "cuts", "chain"
+CUTS, CHAIN = "cuts", chain.FOLDER
 RECORD, CONFIG = "cut.json", "config.yaml"
 # Stands in the folder of the chain while a withdrawal of consent is under way.
 UNDER_WAY = "withdrawal_under_way.json"
@@ -36,6 +36,7 @@ TABLES = (
     "transitions/transitions.csv", "transitions/lesions.csv", "transitions/matrix.csv",
     "statistics.csv",
 )  # fmt: skip
+OF_PLAN = ("plan/planned.csv", "plan/deviations.csv", "plan/looks.csv")
 FIGURE_KINDS = ("svg", "png", "csv", "txt")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATED = re.compile(r".*_date(_pre|_post)?|captem_start|captem_end|last_contact")
@@ -50,9 +51,13 @@ class Cut:
     record: Mapping[str, Any]
 
 
-def kept(figures: Iterable[str]) -> list[str]:
-    """Return the paths below the folder of a study that a cut keeps."""
-    return [*TABLES, *(f"figures/{name}.{kind}" for name in figures for kind in FIGURE_KINDS)]
+def kept(figures: Iterable[str], *, planned: bool = False) -> list[str]:
+    """Return the paths below the folder of a study that a cut keeps.
+
+    `planned` says whether the study has locked a plan.
+    """
+    drawn = [f"figures/{name}.{kind}" for name in figures for kind in FIGURE_KINDS]
+    return [*TABLES, *(OF_PLAN if planned else ()), *drawn]
 
 
 def sha256(data: bytes) -> str:

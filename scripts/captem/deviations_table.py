@@ -35,10 +35,11 @@ PLANNED = {
     if model.planned in ("primary", "secondary")
 }  # fmt: skip
 DROPPED = "dropped from the model: "
+LOCKED = "The locked plan"
 # They say what the study is and how it looks, and not how it is analysed.
 _NO_CHOICE = (
     "study", "cut", "sources", "confirmatory_sources", "figures", "tables", "manuscript",
-    "disclosure", "patient_ids",
+    "disclosure", "patient_ids", "plan",
 )  # fmt: skip
 _DONE = {
     "unstable": "shown; to be read as exploratory",
@@ -52,6 +53,7 @@ def deviations(
     settings: Mapping[str, Any],
     defaults: Mapping[str, Any],
     data: str = RECORDED,
+    plan_deviations: pd.DataFrame | None = None,
 ) -> parts.Table:
     """Return what was done otherwise than planned; where nothing was, the table says so.
 
@@ -59,9 +61,11 @@ def deviations(
     ----------
     settings : of the study, as resolved.
     defaults : the same keys as captem has them where a study says nothing.
+    plan_deviations : `plan/deviations.csv`, where the study has locked a plan of its own.
     """
     rows = parts.records(statistics)
-    groups = {
+    groups = {} if plan_deviations is None else {LOCKED: list(_from_plan(plan_deviations))}
+    groups |= {
         "Roles": list(_roles(settings)),
         "Patients": list(_patients(flow)),
         "Planned questions": list(_questions(rows)),
@@ -76,6 +80,11 @@ def deviations(
         "The plan is the one that captem has for every study, with the settings of this one; "
         "whether those were chosen before the data were seen, this table cannot know."
     ]
+    if plan_deviations is not None:
+        notes = [
+            f"{LOCKED}: what the study laid down and locked, with the day in the chain of the "
+            "study. The rest holds the study against the plan that captem has for every study."
+        ]
     columns = ["What was planned", "What was done", "Why"]
     return parts.table(
         "deviations", "Deviations from the plan", columns, lines, notes, data, wide=True,
@@ -84,6 +93,13 @@ def deviations(
 
 
 Cells = Iterator[tuple[str, str, str]]
+
+
+def _from_plan(found: pd.DataFrame) -> Cells:
+    """Yield the deviations from the locked plan; a reason that explains nothing is left out."""
+    for row in found[found["explained"].ne("of nothing")].to_dict("records"):
+        reason = row["reason"] if row["explained"] == "yes" else "no reason is given"
+        yield str(row["planned"]), str(row["done"]), str(reason)
 
 
 def _roles(settings: Mapping[str, Any]) -> Cells:

@@ -55,13 +55,18 @@ def spent(information: float, alpha: float, shape: str) -> float:
 
 
 def spending_boundaries(
-    information: Sequence[float], alpha: float = 0.05, shape: str = OBRIEN_FLEMING
+    information: Sequence[float],
+    alpha: float = 0.05,
+    shape: str = OBRIEN_FLEMING,
+    *,
+    ended: bool = False,
 ) -> list[float]:
     """Return c_k of each look, so that alpha is spent as `spent` says; two-sided.
 
     Parameters
     ----------
     information : rising fractions of the information at the end, of the looks taken so far.
+    ended : whether the last of them is the end: it spends what is left, with however many patients.
 
     Raises
     ------
@@ -75,7 +80,8 @@ def spending_boundaries(
     found: list[float] = []
     used = 0.0
     for place, share in enumerate(information):
-        now = spent(share, alpha, shape)
+        last = ended and place == len(information) - 1
+        now = alpha if last else spent(share, alpha, shape)
         wanted, used = now - used, now
         found.append(_boundary(_Under(information[:place], found, share), wanted))
     return found

@@ -20,6 +20,7 @@ SEXES = ("female", "male", "other")
 YES_NO = ("yes", "no")
 LESION_STATES = ("present", "resolved", "new", "not_assessable")
 STATUSES = ("ok", "unstable", "not_estimable")
+LOOK_STATUSES = ("taken", "this cut", "ahead", "left out", "exploratory")
 ROLES = ("primary", "secondary", "exploratory", "sensitivity", "descriptive")
 
 
@@ -322,6 +323,64 @@ STATISTICS = pa.DataFrameSchema(
     ordered=True,
     name="statistics",
 )
+
+LOOKS = pa.DataFrameSchema(
+    {
+        "question": pa.Column(object, pa.Check.isin(("change", "model")), description="which test"),
+        "look": pa.Column("Int64", pa.Check.ge(1), nullable=True, description="empty: not planned"),
+        "status": pa.Column(object, pa.Check.isin(LOOK_STATUSES), description="taken, or ahead?"),
+        "cut": pa.Column(object, nullable=True, description="the data cut it was taken at"),
+        **{
+            name: pa.Column("Int64", pa.Check.ge(0), nullable=True, description=text)
+            for name, text in {
+                "patients_planned": "patients with both scans that the plan names",
+                "n_patients": "patients that the test rests on",
+            }.items()
+        },
+        "information": pa.Column(
+            float, pa.Check.gt(0), nullable=True, description="patients, of those at the end"
+        ),
+        "alpha_spent": pa.Column(
+            float, pa.Check.in_range(0, 1), nullable=True, description="alpha used up so far"
+        ),
+        "boundary_z": pa.Column(float, nullable=True, description="by alpha spending"),
+        "boundary_p": pa.Column(
+            float, pa.Check.in_range(0, 1), nullable=True, description="a look crosses at or below"
+        ),
+        "classical_z": pa.Column(float, nullable=True, description="for looks just as planned"),
+        **{
+            name: pa.Column("Int64", pa.Check.ge(0), nullable=True, description=text)
+            for name, text in {
+                "differences_needed": "differences, all one way, that an exact test needs",
+                "n_changed": "patients who changed",
+            }.items()
+        },
+        **{
+            name: pa.Column(float, pa.Check.in_range(0, 1), nullable=True, description=text)
+            for name, text in {
+                "smallest_p": "smallest P that so many changes can give",
+                "attainable_p": "largest P not above the boundary that these changes can give",
+                "p_value": "two-sided P that was found",
+            }.items()
+        },
+        "crossed": pa.Column(
+            object, pa.Check.isin(("yes", "no", "not asked")), nullable=True,
+            description="is P at or below that of the boundary?",
+        ),
+        "estimand": pa.Column(object, nullable=True, description="what the estimate is"),
+        "estimate": pa.Column(float, nullable=True, description="the effect beside the test"),
+        "repeated_low": pa.Column(float, nullable=True, description="of the repeated interval"),
+        "repeated_high": pa.Column(float, nullable=True, description="of the repeated interval"),
+        "repeated_level": pa.Column(
+            float, pa.Check.in_range(0, 1), nullable=True, description="1 less P at the boundary"
+        ),
+        "interval_method": pa.Column(object, nullable=True, description="method of the interval"),
+        "reason": pa.Column(object, nullable=True, description="why there is no more to say"),
+    },
+    strict=True,
+    ordered=True,
+    name="looks",
+)  # fmt: skip
 
 
 def fields(schema: pa.DataFrameSchema) -> dict[str, Field]:

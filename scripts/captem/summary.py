@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ def render(
     figures: list[Figure],
     provenance: Mapping[str, Any],
     criterion: Mapping[str, Any] | None = None,
+    plan: Sequence[str] = (),
 ) -> str:
     """Return the whole page; it loads nothing from elsewhere.
 
@@ -85,6 +86,7 @@ def render(
     tables, figures : what the page shows, in order.
     provenance : versions and inputs, may be nested.
     criterion : `threshold` and `rule` of the config, to say what the criterion means.
+    plan : what the locked plan makes of this data cut (`captem.plan_words`).
     """
     data, warnings = data_kind(sources), caveats(statistics)
     environment = jinja2.Environment(
@@ -100,6 +102,7 @@ def render(
         script=Markup(script),
         script_hash=script_hash(script),
         lead=lead(statistics),
+        plan=list(plan),
         answer=answer(statistics),
         masked=any(masked(row) for row in records(statistics)),
         largest=warnings[:LARGEST],

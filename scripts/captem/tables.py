@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from captem import rounding
+from captem import looks_table, rounding
 from captem import table_parts as parts
 from captem.characteristics_table import characteristics, lesions
 from captem.deviations_table import deviations
@@ -27,8 +27,10 @@ from captem.statistics import ALL, CONFIRMATORY
 from captem.wording import ASKED_TERMS, BESIDE, METHOD_WORDS, MODEL_WORDS, TERM_LABELS
 
 # The files that the tables are made from, by what `all_tables` calls them; the last two are for the
-# listing.
-FILES = ("statistics", "matrix", "sources", "flow", "patients", "changes")
+# listing, those before for a study whose plan is locked.
+FILES = (
+    "statistics", "matrix", "sources", "flow", "plan_deviations", "looks", "patients", "changes",
+)  # fmt: skip
 SPLIT = "†"
 STEPS = range(5)
 
@@ -240,6 +242,8 @@ def all_tables(
     flow: pd.DataFrame,
     settings: Mapping[str, Any],
     defaults: Mapping[str, Any],
+    plan_deviations: pd.DataFrame | None = None,
+    looks: pd.DataFrame | None = None,
     patients: pd.DataFrame | None = None,
     changes: pd.DataFrame | None = None,
 ) -> list[parts.Table]:
@@ -250,6 +254,7 @@ def all_tables(
     statistics, matrix, sources, flow : the files of these names.
     settings : of the study, as resolved; `tables.by` says what the columns of table 1 are.
     defaults : what the settings are where a study says nothing (`captem.config.defaults`).
+    plan_deviations, looks : `plan/deviations.csv` and `plan/looks.csv`, where a plan is locked.
     patients, changes : `patients.csv` and `transitions.csv`, where the study lists its patients.
     """
     data = data_kind(sources)
@@ -264,8 +269,10 @@ def all_tables(
         agreement(statistics, data),
         lesions(statistics, data),
         missing(statistics, flow, data),
-        deviations(statistics, flow, settings, defaults, data),
+        deviations(statistics, flow, settings, defaults, data, plan_deviations),
     ]
+    if looks is not None:
+        tables.append(looks_table.looks(looks, data))
     if patients is not None and changes is not None:
         tables.append(listing(patients, changes, data))
     return [

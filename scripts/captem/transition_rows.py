@@ -74,12 +74,12 @@ def primary(
         role = partial(
             statistics.role, subset=subset, sources=patients["source"], confirmatory=confirmatory
         )
-        rows += _direction_rows(*_ends(patients[mask]), subset, role)
+        rows += _direction_rows(*scores(patients[mask]), subset, role)
         rows += criterion_rows.rows(changes[mask], subset, role)
     return statistics.frame(rows)
 
 
-def _ends(patients: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def scores(patients: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the scores at both scans of those who have both, each of shape (n, 2)."""
     scored = eligibility.analysed(patients, "transition")
     ends = scored[list(SCORES)].to_numpy(dtype=float)
@@ -87,7 +87,7 @@ def _ends(patients: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _score_rows(patients: pd.DataFrame, subset: str, role: Role, seed: int) -> list[dict[str, Any]]:
-    pre, post = _ends(patients)
+    pre, post = scores(patients)
     exploratory = role("exploratory")
     rows = _direction_rows(pre, post, subset, role)
     return rows + [found.row(subset, exploratory) for found in table_tests(pre, post, seed)]
@@ -183,10 +183,15 @@ def _table_test(
     )  # fmt: skip
 
 
-def _suvmax_rows(patients: pd.DataFrame, subset: str, role: Role) -> list[dict[str, Any]]:
+def suvmax(patients: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return SUVmax at both scans of those who have both, each of shape (n,)."""
     measured = eligibility.analysed(patients, "transition.suvmax_ratio")
     pre, post = (measured[f"suvmax_{time}"].to_numpy(dtype=float) for time in ("pre", "post"))
-    return [paired.suvmax_ratio(pre, post).row(subset, role("secondary"))]
+    return pre, post
+
+
+def _suvmax_rows(patients: pd.DataFrame, subset: str, role: Role) -> list[dict[str, Any]]:
+    return [paired.suvmax_ratio(*suvmax(patients)).row(subset, role("secondary"))]
 
 
 def _lesion_rows(lesion_changes: pd.DataFrame) -> list[dict[str, Any]]:

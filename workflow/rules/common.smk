@@ -35,6 +35,7 @@ for _name in (
     "files",
     "chain",
     "cuts",
+    "plan",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
@@ -43,6 +44,7 @@ from captem import chain as captem_chain
 from captem import config as captem_config
 from captem import cuts as captem_cuts
 from captem import manuscript_list as captem_manuscript
+from captem import plan as captem_plan
 from captem import preflight_rows as captem_preflight
 from captem import problems as captem_problems
 from captem.config import resolve
@@ -106,6 +108,7 @@ RESULTS = f"results/{SETTINGS['study']}"
 AUDIENCE = SETTINGS.pop("audience")
 AGAINST = SETTINGS.pop("against")
 WITHDRAW = SETTINGS.pop("withdraw")
+REASON = SETTINGS.pop("reason")
 # A public copy of a study that masks nothing has a folder of its own: the results stay as they are.
 PUBLIC_COPY = AUDIENCE == "public" and not SETTINGS["disclosure"]["min_count"]
 MIN_COUNT = 5 if PUBLIC_COPY else SETTINGS["disclosure"]["min_count"]
@@ -181,8 +184,6 @@ OF_MANUSCRIPT = {
 }
 # Patient-level, hence only where it is asked for and nothing is masked.
 LISTING = SETTINGS["tables"]["listing"] and not MIN_COUNT
-if LISTING:
-    TABLES += ("listing",)
 # What says what the study is and how it looks; the table of deviations is about all other settings.
 NOT_OF_THE_ANALYSIS = (
     "study",
@@ -192,6 +193,7 @@ NOT_OF_THE_ANALYSIS = (
     "manuscript",
     "disclosure",
     "patient_ids",
+    "plan",
 )
 
 
@@ -309,7 +311,57 @@ def frozen_cuts():
 
 
 FROZEN = frozen_cuts()
-WITHDRAWN = captem_cuts.withdrawn(captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}"))
+CHAIN = captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}")
+WITHDRAWN = captem_cuts.withdrawn(CHAIN)
+# The plan that was locked, None where none was: what counts is the chain, not the file.
+PLAN = captem_plan.locked(CHAIN)
+# The planned looks at other cuts that were frozen, in the order of their freezing.
+LOOKS_TAKEN = [
+    {"look": cut.record["config"]["plan"]["look"], "cut": cut.name}
+    for cut in FROZEN
+    if PLAN
+    and cut.name != SETTINGS["cut"]
+    and cut.record["config"].get("plan", {}).get("look")
+]
+if PLAN and not MIN_COUNT:
+    TABLES += ("looks",)
+if LISTING:
+    TABLES += ("listing",)
+
+
+def check_look():
+    """Check that the config asks for a look that the plan has."""
+    asked = SETTINGS["plan"]["look"]
+    last = len(PLAN.plan["looks"]["patients"]) if PLAN else 0
+    if asked and not PLAN:
+        raise WorkflowError(
+            f"plan, look: {asked}: no plan of this study is locked, so there is no planned look. "
+            "Lock it first (target lock_plan), or leave look out."
+        )
+    if asked > last:
+        raise WorkflowError(
+            f"plan, look: {asked}: the plan that was locked has {last}, at "
+            f"{', '.join(map(str, PLAN.plan['looks']['patients']))} patients with both scans."
+        )
+
+
+# The plan itself may be locked with the config that is used later.
+if workflow.is_main_process and not {"lock_plan"} & set(
+    workflow.dag_settings.targets if workflow.dag_settings else []
+):
+    check_look()
+
+
+def plan_settings():
+    """Return the params of the rules that hold a run against the plan."""
+    names = ("criterion", "follow_up", "mib1_floor", "on_problem", "models")
+    return {
+        "plan": PLAN.as_params(),
+        "settings": {name: SETTINGS[name] for name in (*names, "confirmatory_sources")},
+        "look": SETTINGS["plan"]["look"],
+        "cut": SETTINGS["cut"],
+        "taken": LOOKS_TAKEN,
+    }
 
 
 def compared_cut():
@@ -336,10 +388,9 @@ def nothing_to_compare(wildcards):
 
 def frozen_on(name):
     """Return the day on which a cut was frozen."""
-    entries = captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}")
     return next(
         entry.day
-        for entry in entries
+        for entry in CHAIN
         if entry.event == captem_chain.FREEZE and entry.details["cut"] == name
     )
 
@@ -389,6 +440,10 @@ def table_inputs():
         "flow": shown("cohort/flow.csv"),
         "sources": f"{RESULTS}/cohort/sources.csv",
     }
+    # Their reasons and numbers are not masked.
+    if PLAN and not MIN_COUNT:
+        files["plan_deviations"] = f"{RESULTS}/plan/deviations.csv"
+        files["looks"] = f"{RESULTS}/plan/looks.csv"
     if LISTING:
         files["patients"] = f"{RESULTS}/cohort/patients.csv"
         files["changes"] = f"{RESULTS}/transitions/transitions.csv"
@@ -498,6 +553,7 @@ def deliverables():
         f"transitions/{name}.csv" for name in ("transitions", "lesions", "matrix")
     ]
     names += [f"models/{name}.json" for name in MODELS]
+    names += captem_cuts.OF_PLAN if PLAN else []
     return [*(f"{RESULTS}/{name}" for name in names), f"{SHOWN}/summary.html"]
 
 
@@ -506,7 +562,11 @@ def say_where_results_are():
     if set(workflow.dag_settings.targets) == {"template"}:
         print(f"The forms are in {RESULTS}/templates/.", file=sys.stderr)
         return
-    if set(workflow.dag_settings.targets) in ({"preflight"}, {"verify"}, {"withdraw"}):
+    alone = {"preflight", "verify", "withdraw", "lock_plan"}
+    if (
+        set(workflow.dag_settings.targets)
+        and set(workflow.dag_settings.targets) <= alone
+    ):
         return
     problems_csv = Path(f"{RESULTS}/cohort/problems.csv")
     found = captem_problems.read(problems_csv) if problems_csv.is_file() else []
@@ -585,12 +645,36 @@ def say_what_the_manuscript_holds():
     print(f"The manuscript: {SHOWN}/manuscript/manuscript.docx", file=sys.stderr)
 
 
+def read_rows(path):
+    """Return the rows of a csv file of the results."""
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def say_what_the_plan_says():
+    """Print what is planned and what exploratory, and which deviations have no reason yet."""
+    asked = set(workflow.dag_settings.targets or ["all"])
+    path = SETTINGS["plan"]["file"]
+    if not asked & {"all", "report", "statistics", "freeze"}:
+        return
+    data = Path(path).read_bytes() if path and is_file(path) else None
+    said = [captem_plan.file_differs(PLAN, path, data)]
+    found = [f"{RESULTS}/plan/{name}.csv" for name in ("planned", "deviations")]
+    if PLAN and all(map(is_file, found)):
+        reasons = SETTINGS["plan"]["deviations"]
+        rows = map(read_rows, found)
+        said.append(captem_plan.as_text(PLAN, *rows, reasons, f"{RESULTS}/plan"))
+    for text in filter(None, said):
+        print(f"\n{text}", file=sys.stderr)
+
+
 def say_what_was_frozen():
     """Print what a step said that freezes, checks what is frozen, or takes a patient out."""
     logs = {
         "freeze": "logs/freeze_cut.log",
         "verify": "logs/verify.log",
         "withdraw": "chain/withdraw.log",
+        "lock_plan": "logs/lock_plan.log",
     }
     for target, log in logs.items():
         path = Path(f"{FOLDER}/{log}")

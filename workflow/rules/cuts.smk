@@ -9,7 +9,7 @@ OUTPUTS:
     Neither is an output for Snakemake, which removes the outputs of a rule before it runs it again.
 """
 
-KEPT = captem_cuts.kept(FIGURES)
+KEPT = captem_cuts.kept(FIGURES, planned=PLAN is not None)
 
 
 # Makes the cut that the config names, and no other.

@@ -35,6 +35,7 @@ rule render_summary:
         cut=SETTINGS["cut"],
         figures=FIGURES,
         criterion=SETTINGS["criterion"],
+        plan=PLAN.as_params() if PLAN else None,
     message:
         "Rendering the page for readers."
     script:

@@ -5,6 +5,7 @@ REQUIRED INPUTS:
     statistics.csv of each chapter
 OUTPUTS:
     statistics.csv
+    plan/planned.csv: where a plan is locked, what each row may claim under it
 """
 
 
@@ -20,11 +21,14 @@ rule collect_statistics:
         ],
         code=needs("collect_statistics.py"),
     output:
-        f"{RESULTS}/statistics.csv",
+        **({"planned": f"{RESULTS}/plan/planned.csv"} if PLAN else {}),
+        statistics=f"{RESULTS}/statistics.csv",
     log:
         f"{RESULTS}/logs/collect_statistics.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        **(plan_settings() if PLAN else {}),
     message:
         "Collecting the statistics."
     script:
@@ -34,3 +38,4 @@ rule collect_statistics:
 rule statistics:
     input:
         rules.collect_statistics.output,
+        [f"{RESULTS}/{name}" for name in captem_cuts.OF_PLAN if PLAN],

@@ -1,0 +1,345 @@
+"""Looks at the primary question before the end: boundaries, what was found, repeated intervals.
+
+A look is a data cut that the config calls one (`plan: look: 1`), in the order of the plan. The
+boundary of a look follows from how many patients there were at the looks taken so far
+(`captem.group_sequential`); those were frozen, so that no later cut can change them. The primary
+term of the primary model is asked only where the test of change has crossed (fixed sequence), with
+boundaries of its own at the same alpha.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from captem import (
+    criterion_rows,
+    paired,
+    plan_roles,
+    proportions,
+    signed_rank,
+    statistics,
+    transition_rows,
+)
+from captem import group_sequential as sequential
+from captem.plan import (
+    AHEAD,
+    CHANGE,
+    CURRENT,
+    LEFT_OUT,
+    MODEL,
+    NOT_PLANNED,
+    PRIMARY_TERM,
+    TAKEN,
+    Locked,
+)
+from captem.plan_roles import Look
+from captem.result import Result
+
+COLUMNS = (
+    "question", "look", "status", "cut", "patients_planned", "n_patients", "information",
+    "alpha_spent", "boundary_z", "boundary_p", "classical_z", "differences_needed", "n_changed",
+    "smallest_p", "attainable_p", "p_value", "crossed", "estimand", "estimate", "repeated_low",
+    "repeated_high", "repeated_level", "interval_method", "reason",
+)  # fmt: skip
+_COUNTS = (
+    "look", "patients_planned", "n_patients", "differences_needed", "n_changed",
+)  # fmt: skip
+_LOG_BASE = {"model.suvmax": 2.0}
+
+
+def which(locked: Locked, asked: int, cut: str, taken: Sequence[Mapping[str, Any]]) -> Look:
+    """Return which look a run is, from what the config says and which looks were frozen.
+
+    Parameters
+    ----------
+    asked : `plan: look` of the config; 0 where it calls the cut none.
+    cut : the data cut of the run.
+    taken : `look` and `cut` of each frozen look.
+    """
+    total = len(locked.plan["looks"]["patients"])
+    if not asked:
+        said = "the analysis at the end" if total == 1 else f"any of the {total} planned looks"
+        return Look(0, f"the config does not call this data cut {said} (plan: look)")
+    for before in taken:
+        if before["look"] == asked and before["cut"] != cut:
+            return Look(0, f"look {asked} was taken at the data cut {before['cut']}")
+        if before["look"] > asked and before["cut"] != cut:
+            return Look(
+                0, f"look {before['look']} was taken already, at the data cut {before['cut']}"
+            )
+    return Look(asked)
+
+
+def table(
+    locked: Locked,
+    rows: pd.DataFrame,
+    patients: pd.DataFrame,
+    changes: pd.DataFrame,
+    fits: Mapping[str, Any],
+    past: pd.DataFrame,
+    look: Look,
+    cut: str,
+) -> pd.DataFrame:
+    """Return all looks of both questions: those taken, this one, those ahead.
+
+    Parameters
+    ----------
+    rows : `statistics.csv` of this run.
+    patients, changes : canonical patients and `transitions.csv` of this run.
+    fits : the record of the primary model by subset (`models/<model>.json`).
+    past : the rows of frozen `looks.csv` that were of their own cut.
+    look : which planned look this run is.
+    """
+    sources = set(locked.plan["confirmatory_sources"])
+    mask = patients["source"].isin(sources)
+    subset = statistics.ALL if mask.all() else statistics.CONFIRMATORY
+    found = []
+    for question in (CHANGE, MODEL):
+        row = _row(rows, locked.plan, question, subset)
+        before = past[past["question"].eq(question)] if len(past) else past
+        found += _of_question(
+            question, locked.plan, row, _Data(patients[mask], changes[mask], fits.get(subset, {})),
+            before.to_dict("records"), look, cut,
+        )  # fmt: skip
+    _in_sequence(found)
+    frame = pd.DataFrame(found, columns=list(COLUMNS))
+    for name in _COUNTS:
+        frame[name] = pd.to_numeric(frame[name]).astype("Int64")
+    return frame
+
+
+def of_its_cut(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a frozen `looks.csv` that were of the cut it was frozen with."""
+    return found[found["status"].eq(CURRENT)]
+
+
+def _row(rows: pd.DataFrame, plan: Mapping[str, Any], question: str, subset: str) -> pd.Series:
+    """Return the row of a question; an empty one where there is none."""
+    is_asked = plan_roles.is_test if question == CHANGE else plan_roles.is_model
+    for row in rows[rows["subset"].eq(subset)].to_dict("records"):
+        if is_asked(row, plan):
+            return pd.Series(row)
+    return pd.Series({"n_patients": 0, "p_value": math.nan, "reason": "nothing was estimated"})
+
+
+def _of_question(
+    question: str,
+    plan: Mapping[str, Any],
+    row: pd.Series,
+    data: _Data,
+    before: Sequence[dict[str, Any]],
+    look: Look,
+    cut: str,
+) -> list[dict[str, Any]]:
+    planned = plan["looks"]["patients"]
+    shape, alpha, end = plan["looks"]["spending"], plan["alpha"], planned[-1]
+    classical = sequential.classical_boundaries([n / end for n in planned], alpha, shape)
+    taken = {int(old["look"]): {**old, "status": TAKEN} for old in before if old["cut"] != cut}
+    found = []
+    so_far: list[float] = []
+    n = int(row["n_patients"]) if pd.notna(row["n_patients"]) else 0
+    for number, patients in enumerate(planned, start=1):
+        told: dict[str, Any] = {
+            "question": question, "look": number, "patients_planned": patients,
+            "classical_z": classical[number - 1],
+        }  # fmt: skip
+        if number in taken:
+            found.append({**taken[number], **told})
+            so_far.append(float(taken[number]["information"]))
+        elif number == look.number:
+            share = n / end
+            told |= {"status": CURRENT, "cut": cut, "n_patients": n, "information": share}
+            if not n or (so_far and share <= so_far[-1]):
+                before_it = f"{so_far[-1] * end:.0f} at the look before" if so_far else "none"
+                told["reason"] = f"{n} patients, {before_it}: a look needs more than the one before"
+            else:
+                so_far.append(share)
+                told |= _held(plan, row, data, so_far, number == len(planned), question)
+            found.append(told)
+        elif number < max([look.number, *taken]):
+            found.append({**told, "status": LEFT_OUT, "reason": "no data cut was called this look"})
+        else:
+            told |= {"status": AHEAD}
+            share = patients / end
+            if not so_far or share > so_far[-1]:
+                so_far.append(share)
+                told |= {"information": share}
+                told |= _boundary(so_far, alpha, shape, ended=number == len(planned))
+                told["smallest_p"] = _smallest(plan["outcome"], patients)
+            else:
+                told["reason"] = "as many patients as planned here were there at a look before"
+            found.append(told)
+    if question == MODEL:
+        # No exact test.
+        for told in found:
+            told |= {"differences_needed": None, "smallest_p": None}
+    if not look.number:
+        found.append(
+            {
+                "question": question, "status": NOT_PLANNED, "cut": cut, "n_patients": n,
+                "p_value": row["p_value"], "reason": f"{look.why}: read as exploratory",
+            }
+        )  # fmt: skip
+    return found
+
+
+def _boundary(
+    information: Sequence[float], alpha: float, shape: str, *, ended: bool
+) -> dict[str, Any]:
+    z = sequential.spending_boundaries(information, alpha, shape, ended=ended)[-1]
+    p = sequential.p_of(z)
+    return {
+        "alpha_spent": alpha if ended else sequential.spent(information[-1], alpha, shape),
+        "boundary_z": z,
+        "boundary_p": p,
+        "differences_needed": sequential.differences_needed(p) if p > 0 else None,
+    }
+
+
+def _held(
+    plan: Mapping[str, Any],
+    row: pd.Series,
+    data: _Data,
+    information: Sequence[float],
+    ended: bool,
+    question: str,
+) -> dict[str, Any]:
+    """Return what was found at this look, held against its boundary."""
+    told = _boundary(information, plan["alpha"], plan["looks"]["spending"], ended=ended)
+    z, boundary = told["boundary_z"], told["boundary_p"]
+    told |= {"p_value": row["p_value"], "repeated_level": sequential.repeated_level(z)}
+    if pd.isna(row["p_value"]):
+        return told | {"crossed": "no", "reason": row["reason"]}
+    told["crossed"] = "yes" if row["p_value"] <= boundary else "no"
+    level = told["repeated_level"]
+    if question == MODEL:
+        return told | _of_model(plan, row, data.fit, z)
+    told["n_changed"] = row["n_events"]
+    told["smallest_p"] = _smallest(plan["outcome"], int(row["n_events"]))
+    told["attainable_p"] = data.attainable(plan["outcome"], boundary)
+    effect = data.effect(plan["outcome"], level) if level < 1 else None
+    # How small P can be at all stands in columns of its own.
+    reason = "" if str(row["reason"]).startswith("smallest P possible") else row["reason"]
+    return told | _interval(effect) | {"reason": reason or None}
+
+
+def _smallest(outcome: str, changed: int) -> float:
+    """Return the smallest P that so many changes can give; McNemar's mid-P counts half of it."""
+    return signed_rank.smallest_p(changed) / (2 if outcome == "criterion" and changed else 1)
+
+
+def _interval(effect: Result | None) -> dict[str, Any]:
+    if effect is None or effect.conf_low is None:
+        return {}
+    return {
+        "estimand": effect.estimand, "estimate": effect.estimate, "repeated_low": effect.conf_low,
+        "repeated_high": effect.conf_high, "interval_method": effect.interval_method,
+    }  # fmt: skip
+
+
+def _of_model(
+    plan: Mapping[str, Any], row: pd.Series, fit: Mapping[str, Any], z: float
+) -> dict[str, Any]:
+    """Return the repeated interval of the primary term: its estimate, z standard errors each way.
+
+    Of a model with a t distribution the quantile of the same P stands for z.
+    """
+    base = _LOG_BASE.get(plan["model"]["name"], math.e)
+    if row["row_id"].endswith("/imputed"):
+        part = fit["imputed"]
+        error, df = part["standard_errors"][PRIMARY_TERM], part["df"][PRIMARY_TERM]
+    else:
+        names = fit["covariance"]["names"]
+        place = names.index(PRIMARY_TERM)
+        error, df = math.sqrt(fit["covariance"]["values"][place][place]), row["df"]
+    quantile = z if pd.isna(df) else float(stats.t.isf(sequential.p_of(z) / 2, df))
+    if not math.isfinite(quantile):
+        return {"reason": row["reason"]}
+    centre, half = math.log(row["estimate"], base), quantile * error
+    return {
+        "estimand": row["estimand"], "estimate": row["estimate"],
+        "repeated_low": base ** (centre - half), "repeated_high": base ** (centre + half),
+        "interval_method": "Wald" if pd.isna(df) else "t", "reason": row["reason"],
+    }  # fmt: skip
+
+
+def _in_sequence(found: list[dict[str, Any]]) -> None:
+    """The primary term is asked only from the look on at which the test of change has crossed."""
+    answered = {
+        row["look"] for row in found if row["question"] == CHANGE and row.get("crossed") == "yes"
+    }
+    for row in found:
+        asked = row["question"] == MODEL and row["status"] in (TAKEN, CURRENT)
+        if asked and not any(look <= row["look"] for look in answered):
+            row["crossed"] = "not asked"
+
+
+class _Data:
+    """What the repeated intervals and the attainable P of a look are computed from."""
+
+    def __init__(
+        self, patients: pd.DataFrame, changes: pd.DataFrame, fit: Mapping[str, Any]
+    ) -> None:
+        self.patients, self.changes, self.fit = patients, changes, fit
+
+    def effect(self, outcome: str, level: float) -> Result:
+        """Return the effect beside the test of change, with an interval of a level."""
+        if outcome == "krenning":
+            return paired.net_improvement(*transition_rows.scores(self.patients), level)
+        if outcome == "criterion":
+            before, after = criterion_rows.answers(self.changes)
+            return paired.difference(before, after, threshold=criterion_rows.MET, level=level)
+        return paired.suvmax_ratio(*transition_rows.suvmax(self.patients), level)
+
+    def attainable(self, outcome: str, boundary: float) -> float | None:
+        """Return the largest P at or below a boundary that the test can give with these changes.
+
+        None where it can give none, and where interval scores leave the changes open.
+        """
+        if outcome == "criterion":
+            before, after = criterion_rows.answers(self.changes)
+            way = paired.directions_of_criterion(before, after, criterion_rows.MET)
+            if way.undetermined:
+                return None
+            changed = way.up + way.down
+            every = (
+                proportions.mid_p_binomial(few, changed - few) for few in range(changed // 2 + 1)
+            )
+            return max((p for p in every if p <= boundary), default=None)
+        if outcome == "krenning":
+            pre, post = transition_rows.scores(self.patients)
+            if (pre[:, 0] != pre[:, 1]).any() or (post[:, 0] != post[:, 1]).any():
+                return None
+            gains = post[:, 0] - pre[:, 0]
+        else:
+            before, after = transition_rows.suvmax(self.patients)
+            gains = np.log2(after / before)
+        return _attainable_rank_p(gains, boundary)
+
+
+def _attainable_rank_p(gains: np.ndarray, boundary: float) -> float | None:
+    """Return the largest P of the signed-rank test at or below a boundary, given the sizes.
+
+    >>> _attainable_rank_p(np.array([1, 2, 3, 4, 5, -6]), 0.05)
+    0.03125
+    """
+    ranks, rises, falls = signed_rank.groups(gains)
+    sizes = rises + falls
+    changed = int(sizes.sum())
+    if not 0 < changed <= signed_rank.EXACT_UP_TO or signed_rank.smallest_p(changed) > boundary:
+        return None
+    low, high = 0, int(ranks @ sizes) // 2
+    # P rises with the smaller rank sum: halve until the last one within the boundary is found.
+    while high - low > 1:
+        middle = (low + high) // 2
+        if 2 * signed_rank.lower_tail(ranks, sizes, middle) <= boundary:
+            low = middle
+        else:
+            high = middle
+    return 2 * signed_rank.lower_tail(ranks, sizes, low)

@@ -1,0 +1,175 @@
+"""What a run did otherwise than the locked plan says, each with the reason that was given for it.
+
+Each deviation has a name, under which `deviations.yaml` of the study gives its reason:
+
+    criterion.rule: The index lesion could not be found again in most patients.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from captem import plan_roles, statistics
+from captem.errors import CaptemError
+from captem.plan import CHANGE, CURRENT, LEFT_OUT, Locked
+from captem.plan_roles import CLAIMS, Look
+
+COLUMNS = ("name", "planned", "done", "reason", "explained")
+UNEXPLAINED = "no reason is given yet"
+DROPPED = "dropped from the model: "
+
+
+def read(text: str, path: str) -> dict[str, str]:
+    """Return the reasons of a file, by the name of the deviation.
+
+    Raises
+    ------
+    CaptemError
+        Where the file is no YAML of names and reasons.
+    """
+    import yaml
+
+    try:
+        given = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise CaptemError(
+            f"{path}{where}: this is not YAML. Write one line a deviation, name: reason, and a "
+            "reason with a colon in quotation marks."
+        ) from None
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(
+        isinstance(reason, str) or reason is None for reason in given.values()
+    ):
+        raise CaptemError(
+            f"{path}: write one line a deviation, its name, a colon and the reason, such as\n"
+            "  criterion.rule: The index lesion could not be found again in most patients."
+        )
+    return {str(name): reason.strip() for name, reason in given.items() if reason}
+
+
+def found(
+    locked: Locked,
+    settings: Mapping[str, object],
+    rows: pd.DataFrame,
+    patients: pd.DataFrame,
+    looks: pd.DataFrame,
+    look: Look,
+    reasons: Mapping[str, str],
+) -> pd.DataFrame:
+    """Return the deviations, a row each, and the reasons that explain none.
+
+    Parameters
+    ----------
+    locked : the plan.
+    settings : of the study, as resolved.
+    rows : `statistics.csv` of the run.
+    patients : canonical patients of the run.
+    looks : `captem.looks.table` of the run.
+    look : which planned look the run is.
+    reasons : as `read` returns them.
+    """
+    told = [
+        *_settings(locked, settings),
+        *_sources(locked, patients),
+        *_looks(locked, looks, look),
+        *_answers(locked, rows),
+    ]
+    lines = []
+    for name, planned, done in told:
+        reason = reasons.get(name, "")
+        lines.append([name, planned, done, reason or None, "yes" if reason else "no"])
+    for item in locked.amendments:
+        lines.append(
+            [
+                f"amendment.{item['version']}", f"the plan as it was before {item['day']}",
+                f"amended: {item['changed']}", item["reason"], "yes",
+            ]
+        )  # fmt: skip
+    known = {name for name, _, _ in told}
+    for name in reasons:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), 1, 0.7)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            lines.append([name, None, f"this run has no deviation of this name{hint}",
+                          reasons[name], "of nothing"])  # fmt: skip
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+Told = Iterator[tuple[str, str, str]]
+
+
+def _settings(locked: Locked, settings: Mapping[str, object]) -> Told:
+    for name, (planned, done) in plan_roles.differing(locked.plan, settings).items():
+        yield name, planned, done
+
+
+def _sources(locked: Locked, patients: pd.DataFrame) -> Told:
+    had = locked.had_rows(locked.since)
+    for source in locked.plan["confirmatory_sources"]:
+        chosen = patients[patients["source"].eq(source)]
+        if source in had:
+            yield (
+                f"{source}.before_the_plan",
+                "data collected after the plan was locked",
+                f"the source had {had[source]} rows when it was locked: exploratory",
+            )
+            continue
+        if "pet_date_post" not in chosen:
+            continue
+        early = int((chosen["pet_date_post"].dropna().astype(str) < locked.first_day).sum())
+        if early:
+            noun = "patient had the" if early == 1 else "patients had their"
+            yield (
+                f"{source}.scanned_before_the_plan",
+                f"follow-up PET after the plan was locked on {locked.first_day}",
+                f"{early} {noun} follow-up PET before",
+            )
+
+
+def _looks(locked: Locked, looks: pd.DataFrame, look: Look) -> Told:
+    planned = locked.plan["looks"]["patients"]
+    for row in looks[looks["question"].eq(CHANGE)].to_dict("records"):
+        if row["status"] == CURRENT and row["n_patients"] != row["patients_planned"]:
+            yield (
+                f"looks.{row['look']}.patients",
+                f"look {row['look']} at {row['patients_planned']} patients with both scans",
+                f"taken at {row['n_patients']}",
+            )
+        if row["status"] == LEFT_OUT:
+            yield (
+                f"looks.{row['look']}.left_out",
+                f"look {row['look']} at {row['patients_planned']} patients",
+                "no data cut was called this look",
+            )
+    if not look.number:
+        words = ", ".join(map(str, planned))
+        yield (
+            "looks.not_planned",
+            f"the primary question is asked at {words} patients with both scans",
+            f"{look.why}: every result is exploratory",
+        )
+
+
+def _answers(locked: Locked, rows: pd.DataFrame) -> Told:
+    """Yield each planned question whose answer is none, and each term that a model did without."""
+    chosen = rows[rows["subset"].isin([statistics.CONFIRMATORY, statistics.ALL])]
+    for row in chosen.to_dict("records"):
+        asked = plan_roles.is_test(row, locked.plan) or plan_roles.is_model(row, locked.plan)
+        only = row["subset"] == statistics.CONFIRMATORY or row["role"] in CLAIMS
+        if asked and only and row["status"] != "ok":
+            word = str(row["status"]).replace("_", " ")
+            yield str(row["row_id"]), "a primary answer", f"{word}: {row['reason']}"
+        own = row["analysis"] == locked.plan["model"]["name"] and row["subset"] != "all"
+        if own and str(row["reason"]).startswith(DROPPED):
+            why = str(row["reason"]).removeprefix(DROPPED)
+            yield (
+                str(row["row_id"]),
+                "a term of the primary model",
+                f"the model does without: {why}",
+            )

@@ -1,0 +1,85 @@
+"""
+Plan: what the study laid down before its data, and what each run made of it.
+
+REQUIRED INPUTS:
+    the plan that the config names (to lock it); the plan that is locked in the chain (to follow it)
+    statistics.csv, the clean tables, the primary model, and the looks of frozen cuts
+OUTPUTS:
+    plan/planned.csv: each row of statistics.csv, planned or exploratory, and why (with statistics.csv)
+    plan/deviations.csv: what was done otherwise than planned, with the reasons given for it
+    plan/looks.csv: the planned looks at the primary question, with their boundaries
+"""
+
+
+def plan_file(wildcards):
+    """Return the plan that the config names; what is missing is said in words."""
+    path = SETTINGS["plan"]["file"]
+    if not path:
+        raise WorkflowError(
+            "The config names no plan. Write one (docs/plan.md has one to begin with) and name it: "
+            "plan: {file: my_plan.yaml}"
+        )
+    if not is_file(path):
+        raise WorkflowError(
+            f"The plan {path} of the config is not there. Paths are relative to the folder you work "
+            "in."
+        )
+    return local(path)
+
+
+# No output, so that it is done each time it is asked for; asked for by name only.
+rule lock_plan:
+    input:
+        plan=plan_file,
+        schema=workflow.source_path("../schemas/plan.schema.yaml"),
+        # What was there on this day is written down with the plan.
+        read=f"{RESULTS}/cohort/ingested/sources.csv",
+        sources=existing_sources,
+        code=needs("lock_plan.py"),
+    log:
+        f"{RESULTS}/logs/lock_plan.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        results=lambda wildcards: FOLDER,
+        path=SETTINGS["plan"]["file"],
+        sources=[source["name"] for source in SETTINGS["sources"]],
+        reason=REASON,
+    message:
+        "Locking the plan."
+    script:
+        "../../scripts/lock_plan.py"
+
+
+if PLAN:
+
+    rule follow_plan:
+        input:
+            statistics=f"{RESULTS}/statistics.csv",
+            patients=f"{RESULTS}/cohort/patients.csv",
+            transitions=f"{RESULTS}/transitions/transitions.csv",
+            model=f"{RESULTS}/models/{PLAN.plan['model']['name']}.json",
+            past=[
+                f"{RESULTS}/{captem_cuts.CUTS}/{item['cut']}/plan/looks.csv"
+                for item in LOOKS_TAKEN
+            ],
+            reasons=[
+                local(path)
+                for path in [SETTINGS["plan"]["deviations"]]
+                if is_file(path)
+            ],
+            code=needs("follow_plan.py"),
+        output:
+            looks=f"{RESULTS}/plan/looks.csv",
+            deviations=f"{RESULTS}/plan/deviations.csv",
+        log:
+            f"{RESULTS}/logs/follow_plan.log",
+        conda:
+            "../envs/analysis.yaml"
+        params:
+            **plan_settings(),
+            reasons=SETTINGS["plan"]["deviations"],
+        message:
+            "Holding the run against the plan."
+        script:
+            "../../scripts/follow_plan.py"
