@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Plays three data cuts of the synthetic study `refresh` through, as a study group would live them:
-# run and freeze each, read what changed, and take out the patient who withdrew before the third.
+# lock the plan before the first patient, run and freeze each cut, read what changed, and take out the patient who withdrew before the third.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 snakemake=${SNAKEMAKE:-.venv/bin/snakemake}
@@ -15,6 +15,9 @@ said() { printf '\n== %s\n' "$*"; }
 run() { "$snakemake" --cores "$cores" "$@" 2>"$log" || { cat "$log" >&2; exit 1; }; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+said "before the first patient: the plan is locked"
+run lock_plan --configfile config/cohorts/refresh/2026-02-01/study.yaml
+cat "$folder/logs/lock_plan.log"
 for cut in 2026-05-01 2026-08-01 2026-11-01; do
   study=config/cohorts/refresh/$cut/study.yaml
   if [ "$cut" = 2026-11-01 ]; then
@@ -23,6 +26,7 @@ for cut in 2026-05-01 2026-08-01 2026-11-01; do
   fi
   said "data cut $cut"
   run all freeze --configfile "$study"
+  sed -n '/^Plan, version/,/^Complete log/{/^Complete log/!p}' "$log"
   for page in "$folder"/compare/*/compare.html; do
     [ ! -e "$page" ] || echo "What changed: $page"
   done

@@ -1,6 +1,6 @@
-"""Write three consecutive exports of a synthetic prospective study, as REDCap would give them.
+"""Write the exports of a synthetic prospective study, as REDCap would give them.
 
-Between the first and the second, patients come, follow-ups come in, and cells are corrected; in the
+One is from before the first patient, for the plan; three follow. Between the first of these and the second, patients come, follow-ups come in, and cells are corrected; in the
 third, more have come, and one has withdrawn consent and is gone. What is edited: `EDITS`.
 """
 
@@ -15,6 +15,7 @@ from captem.files import write_text
 from captem.synthetic import generate, render
 
 PATIENTS, SEED = 75, 31
+BEFORE = "2026-02-01"
 # Name of the cut, how many patients are in, how many of the newest are not scanned again yet.
 EXPORTS = (("2026-05-01", 16, 4), ("2026-08-01", 23, 4), ("2026-11-01", 30, 3))
 # From the second export on: table, patient, lesion, column, what stands there then, and why.
@@ -28,7 +29,7 @@ EDITS = (
 WITHDRAWN = "P006"
 NOTE = """\
 # SYNTHETIC DATA: made by a program from invented numbers. No row describes a real person.
-# Export {cut} of a made-up prospective study that grows; all three are made by
+# Export {cut} of a made-up prospective study that grows; all are made by
 # python tools/make_refresh_exports.py from the generator of the example (seed {seed}), whose
 # invented numbers stand at the top of config/cohorts/example/prospective_{table}.csv.
 """
@@ -48,7 +49,10 @@ def exports() -> dict[str, str]:
     texts = render(generate(PATIENTS, SEED))
     tables = {table: _rows(texts[f"prospective_{table}.csv"]) for table in ("patients", "lesions")}
     order = [row["patient_id"] for row in _in_order(tables["patients"])]
-    found = {}
+    found = {
+        f"{BEFORE}/{table}.csv": _noted(BEFORE, table, _text(list(rows[0]), []))
+        for table, rows in tables.items()
+    }
     for place, (cut, enrolled, waiting) in enumerate(EXPORTS):
         there = order[:enrolled]
         if place == len(EXPORTS) - 1:
@@ -63,9 +67,12 @@ def exports() -> dict[str, str]:
             if place:
                 _edit(table, kept)
             kept.sort(key=lambda row: there.index(row["patient_id"]))
-            note = NOTE.format(cut=cut, seed=SEED, table=table)
-            found[f"{cut}/{table}.csv"] = note + _text(kept)
+            found[f"{cut}/{table}.csv"] = _noted(cut, table, _text(list(kept[0]), kept))
     return found
+
+
+def _noted(cut: str, table: str, text: str) -> str:
+    return NOTE.format(cut=cut, seed=SEED, table=table) + text
 
 
 def _rows(text: str) -> list[dict[str, str]]:
@@ -105,9 +112,9 @@ def _moved(old: str, value: str) -> str:
     return str(moved if value == "+1" else min(max(moved, 0), 4))
 
 
-def _text(rows: list[dict[str, str]]) -> str:
+def _text(columns: list[str], rows: list[dict[str, str]]) -> str:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()

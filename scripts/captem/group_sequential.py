@@ -76,7 +76,7 @@ def spending_boundaries(
     >>> [round(c, 2) for c in spending_boundaries([0.2, 0.4, 0.6, 0.8, 1])]
     [4.88, 3.36, 2.68, 2.29, 2.03]
     """
-    _check(information, alpha, shape)
+    information = _checked(information, alpha, shape)
     found: list[float] = []
     used = 0.0
     for place, share in enumerate(information):
@@ -102,7 +102,7 @@ def classical_boundaries(
     >>> round(classical_boundaries([0.2, 0.4, 0.6, 0.8, 1], shape=POCOCK)[0], 2)
     2.41
     """
-    _check(information, alpha, shape)
+    information = _checked(information, alpha, shape)
     last = information[-1]
 
     def at(constant: float) -> list[float]:
@@ -169,8 +169,8 @@ class _Under:
     ) -> None:
         self.sums, self.weights = np.zeros(1), np.ones(1)
         self.share = share
-        self.step = math.sqrt(share - information[-1]) if information else math.sqrt(share)
         steps = np.sqrt(np.diff([0.0, *information, share]))
+        self.step = float(steps[-1])
         for place, boundary in enumerate(boundaries):
             half = min(boundary, _RANGE) * math.sqrt(information[place])
             sums, weights = _gauss(half, min(steps[place], steps[place + 1]))
@@ -203,10 +203,12 @@ def _boundary(under: _Under, wanted: float) -> float:
     return float(brentq(excess, 0.0, _FARTHEST, xtol=1e-11))
 
 
-def _check(information: Sequence[float], alpha: float, shape: str) -> None:
+def _checked(information: Sequence[float], alpha: float, shape: str) -> list[float]:
+    information = [float(share) for share in information]
     if not information or information[0] <= 0 or any(np.diff(information) <= 0):
         raise ValueError("the fractions of the information have to rise from above 0")
     if not 0 < alpha < 1:
         raise ValueError("alpha is a number between 0 and 1")
     if shape not in SHAPES:
         raise ValueError(f"no shape {shape!r}; there are {', '.join(SHAPES)}")
+    return information
