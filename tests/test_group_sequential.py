@@ -114,6 +114,11 @@ def test_a_boundary_depends_on_the_looks_before_and_on_no_later_one(patients):
     )
 
 
+def test_a_first_look_that_spends_nothing_leaves_the_classical_end_as_it_is():
+    found = sequential.classical_boundaries((0.002, 1))
+    assert found[1] == pytest.approx(1.959964, abs=1e-6) and found[0] > 40
+
+
 def test_the_end_spends_what_is_left_with_fewer_or_more_patients_than_planned():
     for end in (0.8, 1.0, 1.3):
         information = (0.4, end)

@@ -116,7 +116,7 @@ def classical_boundaries(
     alone = float(-ndtri(alpha / 2))
     # No more than if each look had its share of alpha for itself alone.
     most = float(-ndtri(alpha / 2 / len(information)))
-    if most <= alone:
+    if excess(alone) <= 0:
         return at(alone)
     return at(float(brentq(excess, alone, most + 1e-9, xtol=1e-12)))
 

@@ -27,6 +27,7 @@ from captem import (
     transition_rows,
 )
 from captem import group_sequential as sequential
+from captem.columns import COUNTS, MEASURES
 from captem.plan import (
     AHEAD,
     CHANGE,
@@ -46,9 +47,6 @@ COLUMNS = (
     "alpha_spent", "boundary_z", "boundary_p", "classical_z", "differences_needed", "n_changed",
     "smallest_p", "attainable_p", "p_value", "crossed", "estimand", "estimate", "repeated_low",
     "repeated_high", "repeated_level", "interval_method", "reason",
-)  # fmt: skip
-_COUNTS = (
-    "look", "patients_planned", "n_patients", "differences_needed", "n_changed",
 )  # fmt: skip
 _LOG_BASE = {"model.suvmax": 2.0}
 
@@ -108,9 +106,13 @@ def table(
             before.to_dict("records"), look, cut,
         )  # fmt: skip
     _in_sequence(found)
-    frame = pd.DataFrame(found, columns=list(COLUMNS))
-    for name in _COUNTS:
-        frame[name] = pd.to_numeric(frame[name]).astype("Int64")
+    frame = pd.DataFrame(found, columns=list(COLUMNS), dtype=object)
+    for name in COLUMNS:
+        if name in COUNTS or name in MEASURES:
+            numbers = pd.to_numeric(frame[name])
+            frame[name] = numbers.astype("Int64" if name in COUNTS else float)
+        else:
+            frame[name] = frame[name].where(frame[name].notna(), None)
     return frame
 
 
@@ -154,7 +156,7 @@ def _of_question(
             so_far.append(float(taken[number]["information"]))
         elif number == look.number:
             share = n / end
-            told |= {"status": CURRENT, "cut": cut, "n_patients": n, "information": share}
+            told |= {"status": CURRENT, "cut": cut, "n_patients": n, "information": share or None}
             if not n or (so_far and share <= so_far[-1]):
                 before_it = f"{so_far[-1] * end:.0f} at the look before" if so_far else "none"
                 told["reason"] = f"{n} patients, {before_it}: a look needs more than the one before"

@@ -72,7 +72,7 @@ def _line(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
         status + mark,
         _patients(parts.count(row["n_patients"]), parts.count(row["patients_planned"])),
         _boundary(row),
-        small_p(row["boundary_p"]),
+        needed(row["boundary_p"]),
         str(parts.count(row["differences_needed"]) or rounding.EMPTY),
         small_p(row["p_value"]) + _attainable(row, footnotes),
         _estimate(row),
@@ -104,6 +104,21 @@ def small_p(p: float) -> str:
         return "0"
     digits, power = f"{p:.1e}".split("e")
     return f"{digits}e{int(power)}"
+
+
+def needed(p: float) -> str:
+    """Print the P of a boundary, never rounded up: what is below it must cross.
+
+    >>> needed(0.04995), needed(1.47e-5)
+    ('.0499', '1.4e-5')
+    """
+    if math.isnan(p):
+        return rounding.EMPTY
+    if p == 0:
+        return "0"
+    places = 4 if p >= 0.001 else 1 - math.floor(math.log10(p))
+    floored = math.floor(p * 10**places + 1e-9) / 10**places
+    return f"{floored:.4f}".lstrip("0") if p >= 0.001 else small_p(floored)
 
 
 def _attainable(row: dict[str, Any], footnotes: parts.Footnotes) -> str:

@@ -6,6 +6,7 @@ on that day. What counts is the plan as it stands there, whatever the file says 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -191,6 +192,7 @@ def lock(
     rows: Mapping[str, int],
     sources: Mapping[str, str],
     reason: str = "",
+    now: dt.datetime | None = None,
 ) -> str:
     """Lock a plan, or an amendment of it, in the chain; return what was done, in words.
 
@@ -202,6 +204,7 @@ def lock(
     rows : how many rows each source has today.
     sources : SHA-256 of each source file that is there today, by its path.
     reason : why the plan is amended; needed for a second version.
+    now : the time of it; the clock's where not given.
 
     Raises
     ------
@@ -235,7 +238,7 @@ def lock(
         "rows": dict(rows),
         "sources": dict(sources),
     }
-    entry = chain.append(folder, chain.LOCK_PLAN, details, name=f"v{version}")
+    entry = chain.append(folder, chain.LOCK_PLAN, details, name=f"v{version}", now=now)
     had = {name: count for name, count in rows.items() if count}
     late = [name for name in plan["confirmatory_sources"] if name in had]
     words = ", ".join(f"{name} ({count} rows)" for name, count in had.items())

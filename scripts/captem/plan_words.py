@@ -1,4 +1,4 @@
-"""What a reader has to know of the plan before any P value: which look this is, and what follows."""
+"""What a reader has to know of the plan before any P: which look this is, and what follows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _look(locked: Locked, looks: pd.DataFrame) -> str:
     if pd.isna(now["p_value"]) or pd.isna(now["boundary_p"]):
         return f"{name} of {plan}: nothing can be tested, {now['reason']}."
     before = _crossed_before(rows, number)
-    p, needed = looks_table.small_p(now["p_value"]), looks_table.small_p(now["boundary_p"])
+    p, needed = looks_table.small_p(now["p_value"]), looks_table.needed(now["boundary_p"])
     told = f"{name} of {plan}: P {p}, where {needed} or less is needed"
     if now["crossed"] == "yes":
         said = f"{told}: uptake has changed by the plan's own measure."

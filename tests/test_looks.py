@@ -1,0 +1,263 @@
+"""Looks: boundaries beside what was found, intervals that allow for all looks, and the order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from captem import group_sequential as sequential
+from captem import looks, looks_table, paired, plan_words, signed_rank, transition_rows
+from captem.plan_roles import Look
+from captem.schemas import LOOKS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plans import locked, made
+from studies import Study, through_csv
+
+CUT = "2026-11-01"
+NOTHING = pd.DataFrame(columns=list(looks.COLUMNS))
+EXAMPLE_N = 22
+
+
+def table(
+    study: Study, found=None, look: Look | None = None, past: pd.DataFrame = NOTHING, cut: str = CUT
+) -> pd.DataFrame:
+    found = found or locked()
+    made_ = looks.table(
+        found, study.statistics, study.cohort.patients, study.changes,
+        study.models[found.plan["model"]["name"]], past, look or Look(2), cut,
+    )  # fmt: skip
+    LOOKS.validate(made_)
+    back = through_csv(made_)
+    pd.testing.assert_frame_equal(back.where(back.notna(), None), made_, check_dtype=False)
+    return made_
+
+
+def row(frame: pd.DataFrame, number: int | None, question: str = "change") -> pd.Series:
+    chosen = frame[frame["question"].eq(question)]
+    same = chosen["look"].isna() if number is None else chosen["look"].eq(number)
+    (found,) = chosen[same.fillna(False)].to_dict("records")
+    return pd.Series(found)
+
+
+def frozen(information: float, number: int = 1, **more) -> pd.DataFrame:
+    """Return the looks of an earlier cut."""
+    blank = dict.fromkeys(looks.COLUMNS)
+    told = {
+        "look": number, "status": "this cut", "cut": "2026-05-01", "information": information,
+        "n_patients": round(information * EXAMPLE_N), "crossed": "no",
+    }  # fmt: skip
+    rows = [{**blank, **told, **more, "question": name} for name in ("change", "model")]
+    return pd.DataFrame(rows)
+
+
+def test_the_end_after_a_look_spends_what_is_left(synthetic: Study) -> None:
+    found = row(table(synthetic, past=frozen(10 / 22)), 2)
+    assert found["status"] == "this cut" and found["n_patients"] == EXAMPLE_N
+    information = (10 / 22, 1.0)
+    expected = sequential.spending_boundaries(information, ended=True)[1]
+    assert found["boundary_z"] == pytest.approx(expected)
+    assert found["alpha_spent"] == 0.05
+    p = synthetic.statistics.set_index("row_id").loc[
+        "transition.signed_rank/krenning/confirmatory", "p_value"
+    ]
+    assert found["p_value"] == p
+    assert found["crossed"] == ("yes" if p <= sequential.p_of(expected) else "no")
+
+
+def test_the_interval_of_a_look_has_the_level_of_its_boundary(synthetic: Study) -> None:
+    found = row(table(synthetic, past=frozen(10 / 22)), 2)
+    assert found["repeated_level"] == pytest.approx(1 - found["boundary_p"])
+    patients = synthetic.cohort.patients
+    chosen = patients[patients["source"].eq("prospective")]
+    net = paired.net_improvement(*transition_rows.scores(chosen), found["repeated_level"])
+    assert (found["repeated_low"], found["repeated_high"]) == (net.conf_low, net.conf_high)
+    usual = paired.net_improvement(*transition_rows.scores(chosen))
+    assert found["repeated_low"] < usual.conf_low < usual.conf_high < found["repeated_high"]
+
+
+@pytest.mark.parametrize(
+    ("name", "terms", "base"),
+    [
+        ("model.krenning", ["krenning_pre", "log2_mib1"], math.e),
+        ("model.suvmax", ["log2_suvmax_pre", "log2_mib1"], 2.0),
+        ("model.criterion", ["krenning_pre", "log2_mib1"], math.e),
+    ],
+)
+def test_at_a_single_analysis_the_interval_of_the_model_is_the_usual_one(
+    synthetic: Study, name, terms, base
+) -> None:
+    """A single look of all alpha has the boundary 1.96: nothing is to be allowed for."""
+    one = locked(made(model={"name": name, "terms": terms}, looks={"patients": [20]}))
+    found = row(table(synthetic, one, Look(1)), 1, "model")
+    own = synthetic.statistics.set_index("row_id").loc[
+        f"{name}/{name.removeprefix('model.')}/confirmatory/log2_mib1"
+    ]
+    assert found["boundary_z"] == pytest.approx(1.959964, abs=1e-6)
+    assert found["estimate"] == own["estimate"]
+    if name != "model.criterion":  # whose usual interval is one of the profile
+        usual = (own["conf_low"], own["conf_high"])
+        assert (found["repeated_low"], found["repeated_high"]) == pytest.approx(usual, rel=1e-6)
+    middle = (math.log(found["repeated_low"], base) + math.log(found["repeated_high"], base)) / 2
+    assert middle == pytest.approx(math.log(own["estimate"], base))
+
+
+def test_the_model_is_asked_only_once_the_change_has_crossed(synthetic: Study) -> None:
+    strict = locked(made(alpha=1e-7))
+    assert row(table(synthetic, strict), 2)["crossed"] == "no"
+    assert row(table(synthetic, strict), 2, "model")["crossed"] == "not asked"
+    after = table(synthetic, strict, past=frozen(10 / 22, crossed="yes"))
+    assert row(after, 2, "model")["crossed"] == "no"
+
+
+def test_every_planned_look_stands_there_once(synthetic: Study) -> None:
+    found = locked(made(looks={"patients": [8, 15, 22, 40]}))
+    told = table(synthetic, found, Look(3), frozen(8 / 40))
+    change = told[told["question"].eq("change")]
+    assert list(change["look"]) == [1, 2, 3, 4]
+    assert list(change["status"]) == ["taken", "left out", "this cut", "ahead"]
+    taken = [8 / 40, EXAMPLE_N / 40]
+    assert row(told, 3)["boundary_z"] == pytest.approx(sequential.spending_boundaries(taken)[1])
+    ahead = sequential.spending_boundaries([*taken, 1.0], ended=True)[2]
+    assert row(told, 4)["boundary_z"] == pytest.approx(ahead)
+    classical = sequential.classical_boundaries([8 / 40, 15 / 40, 22 / 40, 1])
+    assert list(change["classical_z"]) == pytest.approx(classical)
+    assert row(told, 4)["p_value"] is None or math.isnan(row(told, 4)["p_value"])
+
+
+def test_what_the_plan_does_not_name_is_shown_as_exploratory_and_without_a_boundary(
+    synthetic: Study,
+) -> None:
+    told = table(synthetic, look=Look(0, "the config calls it none"))
+    found = row(told, None)
+    assert found["status"] == "exploratory" and found["cut"] == CUT
+    assert "read as exploratory" in found["reason"]
+    assert all(math.isnan(found[name] or math.nan) for name in ("boundary_z", "boundary_p"))
+    assert set(told[told["look"].notna()]["status"]) == {"ahead"}
+
+
+def test_a_look_with_no_more_patients_than_the_one_before_is_none(synthetic: Study) -> None:
+    found = row(table(synthetic, past=frozen(1.0)), 2)
+    assert "a look needs more than the one before" in found["reason"]
+    assert found["crossed"] is None or found["crossed"] != found["crossed"]
+
+
+@pytest.mark.parametrize("outcome", ["krenning", "suvmax", "criterion"])
+def test_the_attainable_p_is_the_largest_within_the_boundary(synthetic: Study, outcome) -> None:
+    models_ = {
+        "krenning": ("model.krenning", ["krenning_pre", "log2_mib1"]),
+        "suvmax": ("model.suvmax", ["log2_suvmax_pre", "log2_mib1"]),
+        "criterion": ("model.criterion", ["krenning_pre", "log2_mib1"]),
+    }
+    name, terms = models_[outcome]
+    plan = made(
+        outcome=outcome, model={"name": name, "terms": terms}, looks={"patients": [20]}, alpha=0.2
+    )
+    found = row(table(synthetic, locked(plan), Look(1)), 1)
+    if outcome == "krenning":  # a baseline score of the example is an interval
+        assert math.isnan(found["attainable_p"])
+        return
+    assert 0 < found["smallest_p"] <= found["attainable_p"] <= found["boundary_p"]
+    if found["crossed"] == "yes":
+        assert found["p_value"] <= found["attainable_p"] * (1 + 1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9), st.floats(0.001, 0.5))
+def test_attainable_rank_p_is_that_of_all_sign_patterns(gains, boundary):
+    sizes = np.abs(np.array(gains))
+    patterns = (np.indices([2] * len(sizes)).reshape(len(sizes), -1).T * 2 - 1) * sizes
+    every = {signed_rank.conditional_test(*signed_rank.groups(p)).p_value for p in patterns}
+    expected = max((p for p in every if p <= boundary), default=None)
+    assert looks._attainable_rank_p(np.array(gains), boundary) == pytest.approx(expected)
+
+
+def test_which_look_a_run_is():
+    plan = locked(made(looks={"patients": [8, 15, 22]}))
+    taken = [{"look": 2, "cut": "2026-05-01"}]
+    assert looks.which(plan, 3, CUT, taken) == Look(3)
+    assert looks.which(plan, 2, "2026-05-01", taken) == Look(2)
+    assert (
+        "does not call this data cut any of the 3 planned looks"
+        in looks.which(plan, 0, CUT, []).why
+    )
+    assert "look 2 was taken at the data cut 2026-05-01" in looks.which(plan, 2, CUT, taken).why
+    assert "look 2 was taken already" in looks.which(plan, 1, CUT, taken).why
+    one = locked(made(looks={"patients": [8]}))
+    assert "does not call this data cut the analysis at the end" in looks.which(one, 0, CUT, []).why
+
+
+def test_nobody_scanned_yet_is_a_look_with_nothing_to_say() -> None:
+    from studies import without_patients
+
+    study = without_patients()
+    plan = locked(made(looks={"patients": [8, 15]}))
+    told = looks.table(plan, study.statistics, study.cohort.patients, study.changes, {}, NOTHING,
+                       Look(1), CUT)  # fmt: skip
+    LOOKS.validate(told)
+    assert row(told, 1)["n_patients"] == 0
+
+
+# In words
+
+
+def cells(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [line.cells for line in looks_table.looks(through_csv(frame)).rows]
+
+
+def test_the_table_says_boundary_p_and_repeated_interval(synthetic: Study) -> None:
+    told = cells(table(synthetic, past=frozen(10 / 22)))
+    assert told[0][0] == "Did uptake change?"
+    assert told[1][1] == "data cut 2026-05-01: not crossed" and told[1][2] == "10 (10)"
+    assert told[2][1].startswith("this data cut: crossed") and told[2][2] == "22 (22)"
+    assert told[2][3] == "1.97 (1.97)" and told[2][4] == ".0494"
+    assert told[2][7].startswith("net improvement 0.")
+
+
+@pytest.mark.parametrize(
+    ("p", "printed"), [(0.049949, ".0499"), (0.0316, ".0316"), (1.4734e-5, "1.4e-5"), (0.0, "0")]
+)
+def test_what_p_is_needed_is_never_rounded_up(p, printed):
+    """Who reads `.05` for .0499 and has .04995 would cross where nobody did."""
+    assert looks_table.needed(p) == printed
+
+
+def test_a_look_that_cannot_cross_is_said_to_be_none_that_can(synthetic: Study) -> None:
+    frame = table(synthetic, locked(made(looks={"patients": [22, 500]})), Look(1))
+    notes = " ".join(looks_table.looks(through_csv(frame)).notes)
+    assert "which is above the boundary: this look cannot cross" in notes
+
+
+def words(study: Study, found=None, deviations: int = 0, **more) -> str:
+    found = found or locked()
+    told = pd.DataFrame({"explained": ["no"] * deviations})
+    return " ".join(plan_words.sentences(found, through_csv(table(study, found, **more)), told))
+
+
+def test_the_page_says_which_look_it_is(synthetic: Study) -> None:
+    said = words(synthetic, past=frozen(10 / 22))
+    assert said.startswith("Look 2 of 2 of the plan locked on 2022-01-10: P ")
+    assert "uptake has changed by the plan's own measure" in said
+    assert "those of a single look" in said
+    later = locked(made(looks={"patients": [22, 500]}))
+    assert "no answer yet, the study goes on" in words(synthetic, later, look=Look(1))
+    strict = locked(made(alpha=1e-7))
+    assert "ends without an answer" in words(synthetic, strict, past=frozen(10 / 22))
+    assert "crossed at look 1 already" in words(
+        synthetic, strict, past=frozen(10 / 22, crossed="yes")
+    )
+    none = words(synthetic, look=Look(0, "none"), deviations=2)
+    assert "is no look that the plan locked on 2022-01-10 names" in none
+    assert "2 deviations from the plan, 2 without a reason" in none
+
+
+def test_a_single_analysis_is_not_called_a_look(synthetic: Study) -> None:
+    said = words(synthetic, locked(made(looks={"patients": [22]})), look=Look(1))
+    assert said.startswith("The analysis of the plan locked on") and "look" not in said.lower()
+
+
+def test_data_from_before_the_plan_are_said_on_the_page(synthetic: Study) -> None:
+    said = words(synthetic, locked(rows=[{"prospective": 4}]))
+    assert "Prospective had data before what is planned was locked: exploratory." in said
