@@ -8,6 +8,7 @@
 # make bundle STUDY=my_cohort.yaml AUDIENCE=coauthor    what private, coauthor or public may have
 # make freeze STUDY=my_cohort.yaml   keep this data cut for ever
 # make compare STUDY=my_cohort.yaml AGAINST=2026-08-01    what is other than in a frozen data cut
+# make lock_plan STUDY=my_cohort.yaml    lock the plan, before there are data
 # make verify STUDY=my_cohort.yaml   check every byte of what was frozen
 # make demo-refresh                  three data cuts of a synthetic study, played through
 SHELL := /bin/bash
@@ -20,12 +21,13 @@ DICTIONARY ?=
 OPTIONS ?=
 AUDIENCE ?= private
 AGAINST ?=
+REASON ?=
 BIN := .venv/bin
 READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check preflight manuscript bundle freeze compare verify demo-refresh template test pictures checks format bench bench-peers calibrate lock clean
+.PHONY: run study check preflight manuscript bundle freeze compare verify lock_plan demo-refresh template test pictures checks format bench bench-peers calibrate lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -73,6 +75,12 @@ compare: $(READY)
 verify: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores 1 verify $(if $(STUDY),--configfile "$(STUDY)")
+
+# Once, before the first patient; REASON="..." for an amendment.
+lock_plan: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores 1 lock_plan $(if $(REASON),--config "reason=$(REASON)") \
+	  $(if $(STUDY),--configfile "$(STUDY)")
 
 demo-refresh: $(READY)
 	SNAKEMAKE=$(BIN)/snakemake CORES=$(CORES) tools/demo_refresh.sh

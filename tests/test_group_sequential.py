@@ -156,6 +156,11 @@ def _quantile(p: float) -> float:
     return NormalDist().inv_cdf(p)
 
 
+def test_five_looks_at_five_percent_find_something_in_fourteen():
+    """Armitage, McPherson & Rowe 1969, table 2: .142."""
+    assert round(sequential.crossed(FIFTHS, [1.959964] * 5), 3) == 0.142
+
+
 def test_a_first_look_of_five_looks_needs_nineteen_differences_one_way():
     first = sequential.classical_boundaries(FIFTHS)[0]
     assert f"{sequential.p_of(first):.0e}" == "5e-06"

@@ -28,7 +28,7 @@ _OF_COUNTS = "flow|transition_matrix|alluvial|predicted|forest|sensitivity|regre
 _OF_EACH = "paired_slopes|waterfall|gain_by_mib1|timeline|diagnostics"
 _DRAWINGS = "pdf|svg|png|tiff"
 _TABLES = ("characteristics|transition_matrix|transitions|associations|models|sensitivity|noise|"
-           "agreement|lesions|missing|deviations")  # fmt: skip
+           "agreement|lesions|missing|deviations|looks")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ KINDS = (
     Kind(r"preflight\.csv", "what the check of the figures found", AGGREGATE, _NOBODY),
     Kind(r"templates/[^/]+", "forms for collecting data", NO_DATA, _NOBODY),
     Kind(r"bundle/[^/]+\.zip", "bundles", AGGREGATE, _NOBODY),
+    Kind(r"plan/(?:planned|deviations|looks)\.csv", "the run held against the locked plan",
+         AGGREGATE, _GROUP),
     Kind(r"cuts/[^/]+/.+", "a frozen data cut", PATIENT, _NOBODY),
     Kind(r"chain/[^/]+", "the chain of what was frozen, and who left", AGGREGATE, _NOBODY),
     Kind(r"compare/[^/]+/[^/]+", "what is other than in a frozen data cut", PATIENT, _NOBODY),
