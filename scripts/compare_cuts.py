@@ -17,6 +17,7 @@ with logged(snakemake.log[0]):
     params, given = snakemake.params, snakemake.input
     folder = Path(params.folder)
     record = json.loads((folder / "cut.json").read_text(encoding="utf-8"))
+    program = json.loads(Path(given.provenance).read_text(encoding="utf-8"))
     TABLES = ("patients", "lesions", "repairs", "eligibility", "sources")
     old = attribution.Data(
         read_frame(folder / "cohort/patients.csv"), read_frame(folder / "cohort/lesions.csv")
@@ -28,11 +29,12 @@ with logged(snakemake.log[0]):
         {name: changed_data.read_texts(given[name]) for name in TABLES},
     )
     found = comparison.Comparison(
-        changed_statistics.compare(frozen, current),
+        changed_statistics.compare(frozen, current, params.alpha),
         data,
         attribution.attribute(old, new, frozen, current, record["config"], params.config),
         worries.worries(old, new, data, record.get("withdrawn", 0)),
         record.get("withdrawn", 0),
+        all(record[name] == program[name] for name in ("code", "python", "packages")),
     )
     about = comparison.About(
         params.study,
@@ -43,14 +45,15 @@ with logged(snakemake.log[0]):
     )
     figures = []
     for name, title in params.figures.items():
-        then = folder / f"figures/{name}.svg"
-        kept = then.read_bytes() if then.is_file() else None
-        figures.append(comparison.Pair(name, title, kept, Path(given[name]).read_bytes()))
+        then = [folder / f"figures/{name}.{kind}" for kind in ("svg", "png")]
+        old_svg, old_png = (path.read_bytes() if path.is_file() else None for path in then)
+        new_svg, new_png = (Path(given[f"{name}_{kind}"]).read_bytes() for kind in ("svg", "png"))
+        figures.append(comparison.Pair(name, title, old_svg, new_svg, old_png, new_png))
     write_frame(snakemake.output.data, found.data)
     write_frame(snakemake.output.statistics, found.statistics)
     write_frame(snakemake.output.attribution, found.attribution)
     write_frame(snakemake.output.worries, found.worries)
-    write_bytes(snakemake.output.docx, comparison.to_docx(found, about))
+    write_bytes(snakemake.output.docx, comparison.to_docx(found, about, figures))
     page = comparison.render(
         Path(given.template).read_text(encoding="utf-8"),
         Path(given.script).read_text(encoding="utf-8"),

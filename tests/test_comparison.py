@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import re
 
 import docx
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from captem import attribution, changed_data, changed_statistics, comparison, statistics, worries
 from captem.attribution import Data
-from make_refresh_exports import EXPORTS, exports
+from make_refresh_exports import BEFORE, EXPORTS, exports
 from studies import ROOT, Study
 
 ABOUT = comparison.About("mine", "2026-05-01", "2026-08-01", "2026-05-02", "synthetic")
@@ -244,7 +246,7 @@ def page_of(found) -> str:
 def test_the_page_says_it_in_order_and_escapes_what_users_typed(found):
     page = page_of(found)
     assert page == page_of(found)
-    places = [page.index(text) for text in ("What should be looked into", "Conclusions that turned",
+    places = [page.index(text) for text in ("Conclusions that turned", "What should be looked into",
               "Where the change comes from", "What is other in the data", "Estimates that changed",
               "Figures, then and now")]  # fmt: skip
     assert places == sorted(places)
@@ -263,6 +265,48 @@ def test_the_word_document_holds_the_same(found):
     heads = [part.text for part in document.paragraphs if part.style.name.startswith("Heading")]
     assert heads[0] == "Data cut 2026-08-01 against 2026-05-01: study mine (synthetic data)"
     assert len(document.tables) == 5
+    titles = [head for head in heads if not head.startswith("Data cut")]
+    assert titles[0].startswith("Conclusions that turned over")
+
+
+def test_the_word_document_shows_the_figures_that_changed_side_by_side(found):
+    png = io.BytesIO()
+    plt.imsave(png, np.zeros((4, 6, 3)), format="png")
+    pairs = [
+        comparison.Pair("flow", "Who?", b"<svg/>", b"<svg />", png.getvalue(), png.getvalue()),
+        comparison.Pair("forest", "What?", b"<svg/>", b"<svg/>", png.getvalue(), png.getvalue()),
+        comparison.Pair("alluvial", "How?", None, b"<svg/>", None, png.getvalue()),
+    ]
+    document = docx.Document(io.BytesIO(comparison.to_docx(found, ABOUT, pairs)))
+    sides = document.tables[5:]
+    assert [len(part._tbl.xpath(".//pic:pic")) for part in sides] == [2, 1]
+    assert sides[0].cell(0, 0).text == "2026-05-01" and sides[0].cell(0, 1).text == "2026-08-01"
+    assert sides[1].cell(1, 0).text == "not there"
+    heads = [part.text for part in document.paragraphs if part.style.name == "Heading 3"]
+    assert heads == ["Who?", "How?"]
+
+
+def test_what_a_withdrawal_did_stands_alone_where_the_program_is_the_same(found):
+    same = dataclasses.replace(found, same_program=True)
+    table = comparison.attribution_table(same, ABOUT)
+    assert "Withdrawals" in table.columns
+    assert "theirs alone" in " ".join(table.notes)
+
+
+def test_how_many_estimates_are_as_before_is_said(found):
+    rows = found.statistics
+    both = rows[rows["old_status"].ne("") & rows["new_status"].ne("")]
+    said = comparison.as_before(found)
+    assert said.startswith(f"Of {len(both)} estimates that both cuts have, ")
+    assert said in page_of(found)
+
+
+def test_the_level_of_a_test_is_that_of_the_plan():
+    old, new = (row(p_value=p, estimand="test") for p in (0.03, 0.02))
+    frames = statistics.frame([old]), statistics.frame([new])
+    assert changed_statistics.compare(*frames)["flip"].iloc[0] == ""
+    turned = changed_statistics.compare(*frames, 0.025)["flip"].iloc[0]
+    assert turned == "P is now at most .025"
 
 
 def test_the_exports_that_ship_are_those_of_the_program():
@@ -271,4 +315,4 @@ def test_the_exports_that_ship_are_those_of_the_program():
         assert shipped.read_text(encoding="utf-8") == text
     assert {
         path.parent.name for path in (ROOT / "config/cohorts/refresh").glob("*/study.yaml")
-    } == {cut for cut, _, _ in EXPORTS}
+    } == {BEFORE, *(cut for cut, _, _ in EXPORTS)}

@@ -8,12 +8,13 @@ import subprocess
 
 import pytest
 from captem import cuts
+from captem.files import read_frame
 from conftest import Clone, make_clone
 from test_workflow import contents
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
-FIRST, SECOND, THIRD = "2026-05-01", "2026-08-01", "2026-11-01"
+BEFORE, FIRST, SECOND, THIRD = "2026-02-01", "2026-05-01", "2026-08-01", "2026-11-01"
 
 
 def run(clone: Clone, target: str, cut: str, *config: str) -> subprocess.CompletedProcess:
@@ -23,9 +24,9 @@ def run(clone: Clone, target: str, cut: str, *config: str) -> subprocess.Complet
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory) -> Clone:
-    """A clone in which the first cut is frozen and the second was run."""
+    """A clone in which the plan is locked, the first cut frozen, and the second was run."""
     clone = make_clone(tmp_path_factory.mktemp("refresh") / "captem")
-    for target, cut in (("freeze", FIRST), ("all", SECOND)):
+    for target, cut in (("lock_plan", BEFORE), ("freeze", FIRST), ("all", SECOND)):
         done = run(clone, target, cut)
         assert done.returncode == 0, done.stdout
     return clone
@@ -62,7 +63,7 @@ def test_an_up_to_date_run_does_nothing_and_other_words_are_explained(grown):
     assert missing.returncode == 1
     assert "no frozen data cut 2026-05-02. Did you mean 2026-05-01?" in missing.stdout
     verified = run(grown, "verify", SECOND)
-    assert "1 entries, 1 frozen data cuts" in verified.stdout
+    assert "2 entries, 1 frozen data cuts" in verified.stdout
     assert contents(grown.results("refresh")) == before
 
 
@@ -99,12 +100,64 @@ def test_a_changed_byte_of_a_frozen_cut_stops_every_run(grown):
 def test_an_old_cut_made_again_from_its_sources_is_the_same_bytes(grown, tmp_path):
     frozen = grown.results("refresh") / "cuts" / FIRST
     shutil.copytree(grown.path / "config", tmp_path / "config")
+    locked = "results/refresh/chain/0001_lock_plan_v1.json"
+    (tmp_path / locked).parent.mkdir(parents=True)
+    shutil.copy2(grown.path / locked, tmp_path / locked)
     done = grown.snakemake(
         "freeze", "--configfile", str(frozen / "config.yaml"), "--directory", str(tmp_path),
         PYTHONHASHSEED="7", TZ="Pacific/Auckland",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert contents(tmp_path / f"results/refresh/cuts/{FIRST}") == contents(frozen)
+
+
+def test_the_plan_is_held_against_each_run(grown):
+    results = grown.results("refresh")
+    planned = read_frame(results / "plan/planned.csv").set_index("row_id")
+    rows = read_frame(results / "statistics.csv").set_index("row_id")
+    assert planned.index.equals(rows.index) and planned["role"].equals(rows["role"])
+    primary = planned[planned["role"].eq("primary")]
+    assert set(primary["analysis"]) == {"transition.signed_rank", "model.krenning"}
+    looks = read_frame(results / "plan/looks.csv")
+    change = looks[looks["question"].eq("change")]
+    assert list(change["status"]) == ["taken", "this cut", "ahead"]
+    assert list(change["cut"][:2]) == [FIRST, SECOND]
+    assert "Look 2 of 3 of the plan locked on" in (results / "summary.html").read_text()
+    frozen = read_frame(results / f"cuts/{FIRST}/plan/looks.csv")
+    same = ["n_patients", "boundary_p", "p_value", "repeated_low"]
+    assert frozen.loc[0, same].tolist() == looks.loc[0, same].tolist()
+
+
+def test_a_plan_is_amended_with_a_reason_only(grown):
+    plan = grown.path / "config/cohorts/refresh/plan.yaml"
+    text = plan.read_text(encoding="utf-8")
+    before = contents(grown.results("refresh"))
+    try:
+        plan.write_text(text.replace("follow_up: last", "follow_up: first"), encoding="utf-8")
+        refused = run(grown, "lock_plan", SECOND)
+        plan.write_text(text.replace("outcome: krenning", "outcome: grade"), encoding="utf-8")
+        wrong = run(grown, "lock_plan", SECOND)
+    finally:
+        plan.write_text(text, encoding="utf-8")
+    assert refused.returncode == wrong.returncode == 1
+    assert "follow_up: last then, first now" in refused.stdout
+    assert "A plan is amended with a reason" in refused.stdout
+    assert "outcome: 'grade' is not one of krenning" in wrong.stdout
+    assert "Traceback" not in refused.stdout + wrong.stdout
+    assert "This plan is locked already" in run(grown, "lock_plan", SECOND).stdout
+    assert contents(grown.results("refresh")) == before
+
+
+def test_a_look_that_the_plan_does_not_have_is_said(grown):
+    study = grown.path / f"config/cohorts/refresh/{SECOND}/study.yaml"
+    text = study.read_text(encoding="utf-8")
+    try:
+        study.write_text(text.replace("look: 2", "look: 4"), encoding="utf-8")
+        done = run(grown, "statistics", SECOND)
+    finally:
+        study.write_text(text, encoding="utf-8")
+    assert done.returncode == 1
+    assert "plan, look: 4: the plan that was locked has 3, at 10, 15, 20 patients" in done.stdout
 
 
 def test_a_patient_who_withdraws_is_nowhere(grown):
@@ -121,4 +174,4 @@ def test_a_patient_who_withdraws_is_nowhere(grown):
     assert held == []
     done = run(grown, "check", THIRD)
     assert done.returncode == 0, done.stdout
-    assert "2 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout
+    assert "3 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout

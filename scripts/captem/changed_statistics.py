@@ -18,6 +18,7 @@ COLUMNS = (
 _ROLES = ("primary", "secondary", "exploratory", "sensitivity", "descriptive")
 # Rows that may claim something; that another one is new or gone is no conclusion.
 _CLAIMS = _ROLES[:2]
+ALPHA = 0.05
 ADDED, GONE = "new row", "row is gone"
 # The estimands whose intervals have a value of no effect, and the scale on which they are even.
 _RATIOS = frozenset(["odds ratio", "ratio", "matched win odds"])
@@ -27,12 +28,13 @@ _DIFFERENCES = frozenset([
 ])  # fmt: skip
 
 
-def compare(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+def compare(old: pd.DataFrame, new: pd.DataFrame, alpha: float = ALPHA) -> pd.DataFrame:
     """Return one row for each row of either `statistics.csv`, flips first, then by size of change.
 
     Parameters
     ----------
     old, new : `statistics.csv` of the frozen cut and of this run.
+    alpha : the level of a test that has no interval; that of the plan, where one is locked.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def compare(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     before = {row["row_id"]: row for row in records(old)}
     after = {row["row_id"]: row for row in records(new)}
     names = [*after, *(name for name in before if name not in after)]
-    rows = [_row(name, before.get(name), after.get(name)) for name in names]
+    rows = [_row(name, before.get(name), after.get(name), alpha) for name in names]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     order = frame.assign(
         _flip=frame["flip"].eq(""),
@@ -56,7 +58,9 @@ def compare(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[order.index].reset_index(drop=True)
 
 
-def _row(name: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+def _row(
+    name: str, old: dict[str, Any] | None, new: dict[str, Any] | None, alpha: float
+) -> dict[str, Any]:
     known = new or old or {}
     row: dict[str, Any] = {"row_id": name}
     row |= {key: known[key] for key in ("analysis", "outcome", "subset", "term", "estimand")}
@@ -76,7 +80,7 @@ def _row(name: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> d
         moved = _even(new["estimate"], ratio) - _even(old["estimate"], ratio)
         if error > 0 and math.isfinite(moved):
             row["change_in_se"] = moved / error
-    row["flip"] = flip(old, new)
+    row["flip"] = flip(old, new, alpha)
     return row
 
 
@@ -129,7 +133,7 @@ def excludes(row: dict[str, Any]) -> bool | None:
     return not low <= null <= high
 
 
-def flip(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
+def flip(old: dict[str, Any] | None, new: dict[str, Any] | None, alpha: float = ALPHA) -> str:
     """Say how a conclusion turned over, in words; empty where it did not, or is none.
 
     A row that only describes concludes nothing.
@@ -150,9 +154,10 @@ def flip(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
             "the interval now excludes no effect" if now else "the interval now includes no effect"
         )
     if math.isfinite(old["p_value"]) and math.isfinite(new["p_value"]):
-        level = 0.05
-        if (old["p_value"] <= level) != (new["p_value"] <= level) and then is None:
-            return "P is now at most .05" if new["p_value"] <= level else "P is now above .05"
+        reached = new["p_value"] <= alpha
+        if (old["p_value"] <= alpha) != reached and then is None:
+            level = f"{alpha:g}".removeprefix("0")
+            return f"P is now at most {level}" if reached else f"P is now above {level}"
     if old["status"] != new["status"]:
         return f"{old['status']} before, {new['status']} now"
     return ""

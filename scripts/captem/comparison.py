@@ -71,12 +71,14 @@ class About:
 
 @dataclass(frozen=True)
 class Pair:
-    """A figure of both cuts; None where it is not there."""
+    """A figure of both cuts, for the page (svg) and for Word (png); None where it is not there."""
 
     name: str
     title: str
     old: bytes | None
     new: bytes | None
+    old_png: bytes | None = None
+    new_png: bytes | None = None
 
     @property
     def same(self) -> bool:
@@ -86,13 +88,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found: the frames of the csv files of the same names."""
+    """What was found: the frames of the csv files of the same names.
+
+    `withdrawn` patients left the old cut since it was frozen; `same_program` says that code and
+    versions of packages are those of then.
+    """
 
     statistics: pd.DataFrame
     data: pd.DataFrame
     attribution: pd.DataFrame
     worries: pd.DataFrame
     withdrawn: int = 0
+    same_program: bool = False
 
 
 def question(row: Mapping[str, Any]) -> str:
@@ -179,11 +186,14 @@ def attribution_table(found: Comparison, about: About) -> Table:
         rows.append(Row(tuple(cells)))
     words = dict(_STEP_WORDS)
     if found.withdrawn:
-        words["code"] = "Program and withdrawals"
+        words["code"] = "Withdrawals" if found.same_program else "Program and withdrawals"
+        beside = (
+            "the program is the same, so the first step is theirs alone." if found.same_program
+            else "what they did to an estimate stands in one column with what the program did."
+        )  # fmt: skip
         notes.insert(0, (
             f"The estimates of then were computed with {_patients(found.withdrawn)} who withdrew "
-            "consent since, and whose data are gone: what they did to an estimate stands in one "
-            "column with what the program did."
+            f"consent since, and whose data are gone: {beside}"
         ))  # fmt: skip
     heads = ("Estimate", *(words[step] for step in steps))
     return table(
@@ -270,8 +280,24 @@ def render(
         worries=[row for row in found.worries.to_dict("records")],
         data=_html(data_table(found, about)),
         statistics=_html(statistics_table(found, about)),
+        as_before=as_before(found),
         figures=[_pair(pair) for pair in figures if not pair.same],
         unchanged=[pair.title for pair in figures if pair.same],
+    )
+
+
+def as_before(found: Comparison) -> str:
+    """Return how many estimates print as they did."""
+    rows = _texts(found.statistics)
+    both = [row for row in rows if row["old_status"] and row["new_status"]]
+    same = sum(
+        1 for row in both
+        if _shown(row, "old") == _shown(row, "new") and row["old_status"] == row["new_status"]
+    )  # fmt: skip
+    return (
+        f"Of {len(both)} estimates that both cuts have, {same} are as before. "
+        f"Only now: {sum(1 for row in rows if not row['old_status'])}; "
+        f"only then: {sum(1 for row in rows if not row['new_status'])}."
     )
 
 
@@ -287,13 +313,13 @@ def _pair(pair: Pair) -> dict[str, Any]:
     return {"name": pair.name, "title": pair.title, "old": uri(pair.old), "new": uri(pair.new)}
 
 
-def to_docx(found: Comparison, about: About) -> bytes:
+def to_docx(found: Comparison, about: About, figures: Sequence[Pair] = ()) -> bytes:
     """Return the same as a Word document, of the estimates those that moved by `MOVED` SE."""
     import docx
 
     document = docx.Document()
     tables = (
-        worries_table(found, about), flips_table(found, about), attribution_table(found, about),
+        flips_table(found, about), worries_table(found, about), attribution_table(found, about),
         statistics_table(found, about, MOVED), data_table(found, about),
     )  # fmt: skip
     title = f"Data cut {about.new} against {about.old}"
@@ -308,6 +334,19 @@ def to_docx(found: Comparison, about: About) -> bytes:
         if shown.rows:
             document.add_heading(shown.title, level=2)
             add_table(document, shown, width)
+    other = [pair for pair in figures if not pair.same]
+    if other:
+        document.add_heading("Figures, then and now", level=2)
+    for pair in other:
+        document.add_heading(pair.title, level=3)
+        sides = document.add_table(rows=2, cols=2)
+        for column, (cut, png) in enumerate(((about.old, pair.old_png), (about.new, pair.new_png))):
+            sides.cell(0, column).text = cut
+            place = sides.cell(1, column).paragraphs[0].add_run()
+            if png:
+                place.add_picture(io.BytesIO(png), width=int(width / 2.1))
+            else:
+                place.add_text("not there")
     stream = io.BytesIO()
     document.save(stream)
     return same_bytes_zip(stream.getvalue())

@@ -617,6 +617,11 @@ def say_where_results_are():
         tail = "\n".join(made.stderr.strip().splitlines()[-5:])
         print(f"report.html could not be written:\n{tail}", file=sys.stderr)
     print(f"Read this first: {RESULTS}/summary.html", file=sys.stderr)
+    changed = (
+        Path(f"{RESULTS}/compare/{COMPARED.name}/compare.html") if COMPARED else None
+    )
+    if changed and changed.is_file():
+        print(f"What changed since {COMPARED.name}: {changed}", file=sys.stderr)
 
 
 def say_what_preflight_found():

@@ -15,7 +15,12 @@ if COMPARED:
 
     rule compare_cuts:
         input:
-            **{name: f"{RESULTS}/figures/{name}.svg" for name in FIGURES},
+            **{
+                f"{name}_{kind}": f"{RESULTS}/figures/{name}.{kind}"
+                for name in FIGURES
+                for kind in ("svg", "png")
+            },
+            provenance=f"{RESULTS}/provenance.json",
             frozen=[f"{FROZEN_FILES}/{name}" for name in COMPARED.record["files"]],
             record=f"{FROZEN_FILES}/{captem_cuts.RECORD}",
             patients=f"{RESULTS}/cohort/patients.csv",
@@ -44,6 +49,7 @@ if COMPARED:
             cut=SETTINGS["cut"],
             frozen_on=frozen_on(COMPARED.name),
             figures=FIGURES,
+            alpha=PLAN.plan["alpha"] if PLAN else 0.05,
             config={
                 key: SETTINGS[key]
                 for key in (
