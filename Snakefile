@@ -53,6 +53,10 @@ rule all:
         rules.compare_cuts.output if COMPARED and not PUBLIC_COPY else [],
 
 
+onstart:
+    begin()
+
+
 onsuccess:
     say_where_results_are()
     if "preflight" in workflow.dag_settings.targets:

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 
 with logged(snakemake.log[0]):
     from captem.cohort import Source, ingest
-    from captem.files import write_bytes, write_frame
+    from captem.files import write_bytes, write_frame, write_json
     from captem.identity import KEY_VARIABLE
     from captem.marking import workbooks
+    from captem.provenance import sha256, unchanged
 
     # Rows as lists hold no cycle, and Python's search for cycles among hundreds of thousands of
     # them takes as long as reading them.
     gc.disable()
     params = snakemake.params
+    seen = {path: sha256(path) for path in snakemake.input.sources}
     cohort = ingest(
         [Source(**source) for source in params.sources],
         threshold=params.criterion["threshold"],
@@ -32,6 +34,8 @@ with logged(snakemake.log[0]):
         covariates=params.covariates,
         withdrawn=params.withdrawn,
     )
+    unchanged(seen, "while it was read")
+    write_json(snakemake.output.read, seen)
     write_frame(snakemake.output.patients, cohort.patients)
     write_frame(snakemake.output.lesions, cohort.lesions)
     write_frame(snakemake.output.flow, cohort.flow)

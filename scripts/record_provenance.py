@@ -1,5 +1,7 @@
 """Record what the results were made from."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captem.running import logged
@@ -11,6 +13,8 @@ with logged(snakemake.log[0]):
     from captem import provenance
     from captem.files import write_json
 
+    read = json.loads(Path(snakemake.input.read).read_text(encoding="utf-8"))
+    provenance.unchanged(read, "after it was read")
     found = provenance.record(
         snakemake.params.config,
         snakemake.input.sources,

@@ -32,8 +32,11 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)
         Path(name).replace(target)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and not error.filename:
+            # A full disk does not say which file it had no room for.
+            error.filename = str(target)
         raise
 
 

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from captem.errors import CaptemError
+
 # The packages whose version can change a number or a drawing.
 PACKAGES = ("matplotlib", "numpy", "openpyxl", "pandas", "pandera", "pillow", "pyarrow",
             "pypandoc-binary", "pyreadstat", "python-docx", "scipy", "snakemake", "statsmodels",
@@ -19,6 +21,30 @@ PACKAGES = ("matplotlib", "numpy", "openpyxl", "pandas", "pandera", "pillow", "p
 def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file, as `sha256sum` prints it."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def unchanged(seen: Mapping[str, str], when: str) -> None:
+    """Check that files are what they were.
+
+    Parameters
+    ----------
+    seen : SHA-256 by path, as it was.
+    when : since when, in words.
+
+    Raises
+    ------
+    CaptemError
+        Naming each file that was changed or is gone.
+    """
+    changed = [
+        path for path, digest in seen.items()
+        if not Path(path).is_file() or sha256(path) != digest
+    ]  # fmt: skip
+    if changed:
+        raise CaptemError(
+            f"{', '.join(changed)} was changed {when}, so that the results would be of neither the "
+            "old nor the new. Save and close it, let a transfer end, and run again."
+        )
 
 
 def sha256_of_all(paths: Iterable[str | Path]) -> str:

@@ -24,6 +24,7 @@ rule ingest_cohort:
         flow=f"{RESULTS}/cohort/ingested/flow.csv",
         eligibility=f"{RESULTS}/cohort/ingested/eligibility.csv",
         sources=f"{RESULTS}/cohort/ingested/sources.csv",
+        read=f"{RESULTS}/cohort/ingested/read.json",
         marked=[f"{RESULTS}/cohort/marked/{name}.xlsx" for name in MARKED],
     log:
         f"{RESULTS}/logs/ingest_cohort.log",
@@ -42,6 +43,8 @@ rule ingest_cohort:
         files=list(MARKED.values()),
         exported=exported_cut(),
         withdrawn=WITHDRAWN,
+        # A file that is saved while it is being read is older than what was read from it.
+        seen=seen_sources(),
     message:
         "Reading the tables of the cohort."
     script:

@@ -36,6 +36,7 @@ for _name in (
     "chain",
     "cuts",
     "plan",
+    "holder",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
@@ -43,6 +44,7 @@ sys.path.insert(0, str(_module.parent.parent))
 from captem import chain as captem_chain
 from captem import config as captem_config
 from captem import cuts as captem_cuts
+from captem import holder as captem_holder
 from captem import manuscript_list as captem_manuscript
 from captem import plan as captem_plan
 from captem import preflight_rows as captem_preflight
@@ -287,6 +289,15 @@ def shown(path):
     return f"{SHOWN}/disclosure/{path}" if MIN_COUNT else f"{RESULTS}/{path}"
 
 
+def seen_sources():
+    """Return the SHA-256 of each source file that is there, by its path."""
+    return {
+        path: captem_cuts.sha256(Path(path).read_bytes())
+        for path in SOURCE_FILES
+        if is_file(path)
+    }
+
+
 def frozen_cuts():
     """Return the frozen data cuts; what is not as it was frozen stops here, before anything runs.
 
@@ -299,12 +310,7 @@ def frozen_cuts():
             captem_cuts.check_none_under_way(FOLDER)
         found = captem_cuts.sealed(FOLDER) if WITHDRAW else captem_cuts.check(FOLDER)
         if not WITHDRAW and any(cut.name == SETTINGS["cut"] for cut in found):
-            seen = {
-                path: captem_cuts.sha256(Path(path).read_bytes())
-                for path in SOURCE_FILES
-                if is_file(path)
-            }
-            captem_cuts.check_name(found, SETTINGS["cut"], seen)
+            captem_cuts.check_name(found, SETTINGS["cut"], seen_sources())
         return found
     except CaptemError as error:
         raise WorkflowError(str(error)) from None
@@ -555,6 +561,34 @@ def deliverables():
     names += [f"models/{name}.json" for name in MODELS]
     names += captem_cuts.OF_PLAN if PLAN else []
     return [*(f"{RESULTS}/{name}" for name in names), f"{SHOWN}/summary.html"]
+
+
+def say_who_holds_the_folder():
+    """Say so at once where another run is at work here, or one was killed."""
+    if workflow.is_main_process:
+        said = captem_holder.in_words(".snakemake")
+        if said:
+            print(said, file=sys.stderr)
+
+
+say_who_holds_the_folder()
+
+
+def begin():
+    """Write down who is at work, and stop where nothing can be written.
+
+    Frozen cuts and the entries of the chain are read-only as they should be.
+    """
+    captem_holder.note(".snakemake", workflow.dag_settings.targets)
+    folder = Path(FOLDER)
+    below = [path for path in folder.glob("*") if path.is_dir()]
+    there = next(path for path in [folder, *folder.absolute().parents] if path.is_dir())
+    for path in [there, *below]:
+        if path.name != captem_cuts.CUTS and not os.access(path, os.W_OK | os.X_OK):
+            raise WorkflowError(
+                f"Nothing can be written to {path}: it is read-only, or belongs to another user. "
+                "Give yourself the right to it, or work in a folder of your own (--directory)."
+            )
 
 
 def say_where_results_are():

@@ -47,6 +47,7 @@ rule record_provenance:
     input:
         # Past the gate only: a record of data that were refused would not be of these results.
         released=f"{RESULTS}/cohort/patients.csv",
+        read=f"{RESULTS}/cohort/ingested/read.json",
         sources=existing_sources,
         pyproject=workflow.source_path("../../pyproject.toml"),
         lock=LOCK,
