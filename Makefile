@@ -27,7 +27,7 @@ READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check preflight manuscript bundle freeze compare verify lock_plan demo-refresh template test pictures checks format bench bench-peers calibrate lock clean
+.PHONY: run study check preflight manuscript bundle freeze compare verify lock_plan demo-refresh template test pictures checks format bench bench-peers calibrate soak lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -131,6 +131,10 @@ bench-peers: $(READY)
 # How often the intervals of the models hold the truth: writes docs/models_calibration.md.
 calibrate: $(READY)
 	$(BIN)/python tools/calibrate_models.py $(OPTIONS)
+
+# Kills thirty runs at random moments (about half an hour); OPTIONS="--kills 5 --seed 2".
+soak: $(READY)
+	$(BIN)/python tools/soak.py $(OPTIONS)
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:

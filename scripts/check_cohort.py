@@ -15,4 +15,5 @@ with logged(snakemake.log[0]):
     found = problems.read(snakemake.input.problems)
     if stopping := problems.stopping(found, snakemake.params.on_problem):
         raise CaptemError(problems.as_text(stopping))
-    write_text(snakemake.output.passed, problems.as_text(found) + "\n")
+    # Of one width, whatever the terminal: the file is to be the same everywhere.
+    write_text(snakemake.output.passed, problems.as_text(found, width=100) + "\n")

@@ -446,7 +446,13 @@ def test_results_are_the_same_bytes_elsewhere(example, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "1"],
         cwd=other.path,
-        env={**os.environ, "PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Pacific/Auckland"},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "77",
+            "LC_ALL": "C",
+            "TZ": "Pacific/Auckland",
+            "COLUMNS": "60",
+        },
         capture_output=True,
         text=True,
     )

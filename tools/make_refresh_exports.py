@@ -1,7 +1,8 @@
 """Write the exports of a synthetic prospective study, as REDCap would give them.
 
-One is from before the first patient, for the plan; three follow. Between the first of these and the second, patients come, follow-ups come in, and cells are corrected; in the
-third, more have come, and one has withdrawn consent and is gone. What is edited: `EDITS`.
+One is from before the first patient, for the plan; three follow. Between the first of these and the
+second, patients come, follow-ups come in and cells are corrected; in the third, more have come, and
+one has withdrawn consent and is gone. What is edited: `EDITS`.
 """
 
 from __future__ import annotations

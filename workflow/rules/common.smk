@@ -11,6 +11,7 @@ import csv
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -335,27 +336,24 @@ if LISTING:
     TABLES += ("listing",)
 
 
-def check_look():
-    """Check that the config asks for a look that the plan has."""
+def planned_look(wildcards):
+    """Return nothing; a look that no locked plan has stops here, before anything runs.
+
+    Asked for as an input of the statistics: locking the plan itself needs no look.
+    """
     asked = SETTINGS["plan"]["look"]
-    last = len(PLAN.plan["looks"]["patients"]) if PLAN else 0
     if asked and not PLAN:
         raise WorkflowError(
             f"plan, look: {asked}: no plan of this study is locked, so there is no planned look. "
             "Lock it first (target lock_plan), or leave look out."
         )
-    if asked > last:
+    patients = PLAN.plan["looks"]["patients"] if PLAN else []
+    if asked > len(patients):
         raise WorkflowError(
-            f"plan, look: {asked}: the plan that was locked has {last}, at "
-            f"{', '.join(map(str, PLAN.plan['looks']['patients']))} patients with both scans."
+            f"plan, look: {asked}: the plan that was locked has {len(patients)}, at "
+            f"{', '.join(map(str, patients))} patients with both scans."
         )
-
-
-# The plan itself may be locked with the config that is used later.
-if workflow.is_main_process and not {"lock_plan"} & set(
-    workflow.dag_settings.targets if workflow.dag_settings else []
-):
-    check_look()
+    return []
 
 
 def plan_settings():
@@ -563,15 +561,23 @@ def deliverables():
     return [*(f"{RESULTS}/{name}" for name in names), f"{SHOWN}/summary.html"]
 
 
-def say_who_holds_the_folder():
-    """Say so at once where another run is at work here, or one was killed."""
-    if workflow.is_main_process:
-        said = captem_holder.in_words(".snakemake")
-        if said:
-            print(said, file=sys.stderr)
+def look_around():
+    """Say so at once where another run is at work here or one was killed, and where the disk is full.
+
+    On a full disk Snakemake could not even write down that it failed.
+    """
+    if not workflow.is_main_process:
+        return
+    if said := captem_holder.in_words(".snakemake"):
+        print(said, file=sys.stderr)
+    if (free := shutil.disk_usage(".").free) < 2**20:
+        raise SystemExit(
+            f"The disk is full: {free // 1024} kB are left in {Path.cwd()}. Make room (the example "
+            "needs 40 MB), then run again. Nothing was begun, and nothing changed."
+        )
 
 
-say_who_holds_the_folder()
+look_around()
 
 
 def begin():

@@ -19,6 +19,7 @@ rule collect_statistics:
             f"{RESULTS}/predictions/statistics.csv",
             f"{RESULTS}/sensitivity/statistics.csv",
         ],
+        look=planned_look,
         code=needs("collect_statistics.py"),
     output:
         **({"planned": f"{RESULTS}/plan/planned.csv"} if PLAN else {}),
