@@ -19,6 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+from test_comparison import found, page_of, shared  # noqa: F401
 
 pytestmark = [
     pytest.mark.browser,
@@ -543,3 +544,35 @@ def test_report_can_be_read_on_a_phone(driver, example):
         PHONE[0],
     )
     report.assert_fits_phone()
+
+
+# The page of what a new data cut changed
+
+
+@pytest.fixture
+def compared(driver, found, tmp_path) -> Page:  # noqa: F811
+    path = tmp_path / "compare.html"
+    path.write_text(page_of(found), encoding="utf-8")
+    return Page(driver).open(path)
+
+
+def test_the_page_of_changes_is_accessible_and_asks_nobody(compared):
+    assert compared.accessibility_faults() == []
+    compared.assert_quiet_and_local()
+
+
+def test_the_page_of_changes_fits_a_phone(compared):
+    compared.size(*PHONE)
+    compared.assert_fits_phone()
+
+
+def test_the_tables_of_the_page_of_changes_are_searched(compared):
+    rows = len([row for row in compared.all("#all-tables tbody tr") if row.is_displayed()])
+    compared.all("#search")[0].send_keys("krenning")
+    compared.wait.until(
+        lambda _: (
+            0
+            < len([row for row in compared.all("#all-tables tbody tr") if row.is_displayed()])
+            < rows
+        )
+    )

@@ -39,10 +39,9 @@ def contents(results: Path) -> dict[str, str]:
     }
 
 
-def command(*words: str, study: str = STUDY) -> list[str]:
+def command(*words: str) -> list[str]:
     """Return the command line of a run."""
-    given = ["--configfile", study] if study else []
-    return [sys.executable, "-m", "snakemake", "--cores", "2", *words, *given]
+    return [sys.executable, "-m", "snakemake", "--cores", "2", *words, "--configfile", STUDY]
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
