@@ -485,6 +485,26 @@ def test_a_killed_run_leaves_no_orphan_and_nothing_half_done(example, tmp_path):
     assert contents(other.results()) == contents(example.results())
 
 
+def test_an_error_in_the_template_leaves_the_last_manuscript(clone, tmp_path):
+    shipped = clone.path / "workflow/manuscript/manuscript.md.jinja"
+    own = clone.path / "my_text.md"
+    study = yaml.safe_load((clone.path / "config/published_case.yaml").read_text())
+    study["manuscript"] = {"template": "my_text.md"}
+    (clone.path / "mine.yaml").write_text(yaml.safe_dump(study))
+    own.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    words = ("manuscript", "--configfile", "mine.yaml")
+    done = clone.snakemake(*words)
+    assert done.returncode == 0, done.stdout
+    folder = clone.results("published_case") / "manuscript"
+    before = contents(folder)
+    own.write_text(own.read_text(encoding="utf-8") + "{{ no_such_name }}\n", encoding="utf-8")
+    failed = clone.snakemake(*words)
+    assert failed.returncode == 1 and "my_text.md" in failed.stdout
+    whole = {name: data for name, data in before.items() if not name.startswith("filled/")}
+    assert contents(folder) == whole
+    assert {"manuscript.md", "numbers.csv", "manuscript.docx"} <= set(whole)
+
+
 def test_lint_finds_nothing(example):
     done = example.snakemake("--lint")
     assert done.returncode == 0, done.stdout

@@ -101,6 +101,7 @@ KINDS = (
     Kind(r"(?:cohort|transitions|bias|models|predictions|sensitivity)/statistics\.csv",
          "part of statistics.csv", AGGREGATE, _NOBODY),
     Kind(r"cohort/ingested/[^/]+\.csv", "the clean tables before the check", PATIENT, _NOBODY),
+    Kind(r"manuscript/filled/[^/]+", "the manuscript before it was released", AGGREGATE, _NOBODY),
     Kind(r"cohort/ingested/read\.json", "SHA-256 of each table as it was read", AGGREGATE, _NOBODY),
     Kind(r"cohort/checked\.txt", "what the check said", PATIENT, _NOBODY),
     Kind(r"report\.html", "Snakemake's own report", AGGREGATE, _NOBODY),

@@ -12,13 +12,14 @@ OUTPUTS:
 """
 
 
+# Owns nothing but a copy, so that an error in the template deletes no text that was whole.
 rule render_manuscript:
     input:
         **manuscript_inputs(),
         code=needs("render_manuscript.py"),
     output:
-        markdown=f"{SHOWN}/manuscript/manuscript.md",
-        numbers=f"{SHOWN}/manuscript/numbers.csv",
+        markdown=f"{SHOWN}/manuscript/filled/manuscript.md",
+        numbers=f"{SHOWN}/manuscript/filled/numbers.csv",
     log:
         f"{SHOWN}/logs/render_manuscript.log",
     conda:
@@ -29,6 +30,24 @@ rule render_manuscript:
         "Filling in the manuscript."
     script:
         "../../scripts/render_manuscript.py"
+
+
+rule release_manuscript:
+    input:
+        markdown=f"{SHOWN}/manuscript/filled/manuscript.md",
+        numbers=f"{SHOWN}/manuscript/filled/numbers.csv",
+        code=needs("release_manuscript.py"),
+    output:
+        markdown=f"{SHOWN}/manuscript/manuscript.md",
+        numbers=f"{SHOWN}/manuscript/numbers.csv",
+    log:
+        f"{SHOWN}/logs/release_manuscript.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Keeping the manuscript that was filled in."
+    script:
+        "../../scripts/release_manuscript.py"
 
 
 # A rule of its own: where the template has an error, the documents of the last run stay.
@@ -84,6 +103,6 @@ rule write_strobe_checklist:
 
 rule manuscript:
     input:
-        rules.render_manuscript.output,
+        rules.release_manuscript.output,
         rules.typeset_manuscript.output,
         rules.write_strobe_checklist.output,
