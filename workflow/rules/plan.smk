@@ -11,22 +11,6 @@ OUTPUTS:
 """
 
 
-def plan_file(wildcards):
-    """Return the plan that the config names; what is missing is said in words."""
-    path = SETTINGS["plan"]["file"]
-    if not path:
-        raise WorkflowError(
-            "The config names no plan. Write one (docs/plan.md has one to begin with) and name it: "
-            "plan: {file: my_plan.yaml}"
-        )
-    if not is_file(path):
-        raise WorkflowError(
-            f"The plan {path} of the config is not there. Paths are relative to the folder you work "
-            "in."
-        )
-    return local(path)
-
-
 # No output, so that it is done each time it is asked for; asked for by name only.
 rule lock_plan:
     input:
