@@ -105,6 +105,7 @@ def test_no_plan_where_none_was_locked(tmp_path):
         ("looks: {patients: []}", "looks.patients"),
         ("looks: {patients: [20], spending: haybittle}", "'haybittle' is not one of"),
         ("alpha: 5", "alpha"),
+        ("alpha: .nan", "alpha: nan is not a number"),
         ("confirmatory_sources: [prospectiv]", "the config has no source 'prospectiv'"),
         ("confirmatory_sources: []", "confirmatory_sources"),
         ("model: {name: model.suvmax, terms: [krenning_pre, log2_mib1]}",

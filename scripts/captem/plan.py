@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,11 @@ def _cross_checks(plan: Mapping[str, Any], sources: Sequence[str]) -> list[str]:
             f"model.terms: {plan['model']['name']} has {' and '.join(base)} in any case; name "
             f"these two first, then covariates, as in [{', '.join(base)}]"
         )
+    faults += [
+        f"{name}: {plan[name]} is not a number"
+        for name in ("alpha", "mib1_floor")
+        if not math.isfinite(plan[name])
+    ]
     patients = plan["looks"]["patients"]
     if any(late <= early for early, late in itertools.pairwise(patients)):
         faults.append(
