@@ -18,6 +18,7 @@ rule lock_plan:
         schema=workflow.source_path("../schemas/plan.schema.yaml"),
         # What was there on this day is written down with the plan.
         read=f"{RESULTS}/cohort/ingested/sources.csv",
+        marked=rules.ingest_cohort.output.marked,
         sources=existing_sources,
         code=needs("lock_plan.py"),
     log:
