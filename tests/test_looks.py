@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -110,6 +111,27 @@ def test_the_model_is_asked_only_once_the_change_has_crossed(synthetic: Study) -
     assert row(table(synthetic, strict), 2, "model")["crossed"] == "not asked"
     after = table(synthetic, strict, past=frozen(10 / 22, crossed="yes"))
     assert row(after, 2, "model")["crossed"] == "no"
+
+
+def test_an_exploratory_result_crosses_nothing(synthetic: Study) -> None:
+    rows = synthetic.statistics.assign(role="exploratory")
+    told = table(dataclasses.replace(synthetic, statistics=rows), past=frozen(10 / 22))
+    assert row(told, 2)["crossed"] == "exploratory"
+    said = plan_words.sentences(locked(), through_csv(told), pd.DataFrame({"explained": []}))
+    assert "the result is exploratory" in said[0] and "has changed" not in said[0]
+    assert any("this data cut: exploratory" in line[1] for line in cells(told))
+
+
+def test_the_mid_p_of_mcnemar_needs_one_difference_less(synthetic: Study) -> None:
+    """Five all one way: mid-P .03125, exact P .0625."""
+    plan = locked(made(outcome="criterion", looks={"patients": [22]}))
+    assert row(table(synthetic, plan, Look(1)), 1)["differences_needed"] == 5
+    assert (
+        row(table(synthetic, locked(made(looks={"patients": [22]})), Look(1)), 1)[
+            "differences_needed"
+        ]
+        == 6
+    )
 
 
 def test_every_planned_look_stands_there_once(synthetic: Study) -> None:

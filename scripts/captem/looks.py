@@ -172,7 +172,7 @@ def _of_question(
             if not so_far or share > so_far[-1]:
                 so_far.append(share)
                 told |= {"information": share}
-                told |= _boundary(so_far, alpha, shape, ended=number == len(planned))
+                told |= _boundary(so_far, plan, ended=number == len(planned))
                 told["smallest_p"] = _smallest(plan["outcome"], patients)
             else:
                 told["reason"] = "as many patients as planned here were there at a look before"
@@ -192,15 +192,18 @@ def _of_question(
 
 
 def _boundary(
-    information: Sequence[float], alpha: float, shape: str, *, ended: bool
+    information: Sequence[float], plan: Mapping[str, Any], *, ended: bool
 ) -> dict[str, Any]:
+    alpha, shape = plan["alpha"], plan["looks"]["spending"]
+    halves = 2 if plan["outcome"] == "criterion" else 1
     z = sequential.spending_boundaries(information, alpha, shape, ended=ended)[-1]
     p = sequential.p_of(z)
     return {
         "alpha_spent": alpha if ended else sequential.spent(information[-1], alpha, shape),
         "boundary_z": z,
         "boundary_p": p,
-        "differences_needed": sequential.differences_needed(p) if p > 0 else None,
+        # McNemar's mid-P is half of the exact P where all changes go one way.
+        "differences_needed": sequential.differences_needed(p * halves) if p > 0 else None,
     }
 
 
@@ -213,12 +216,15 @@ def _held(
     question: str,
 ) -> dict[str, Any]:
     """Return what was found at this look, held against its boundary."""
-    told = _boundary(information, plan["alpha"], plan["looks"]["spending"], ended=ended)
+    told = _boundary(information, plan, ended=ended)
     z, boundary = told["boundary_z"], told["boundary_p"]
     told |= {"p_value": row["p_value"], "repeated_level": sequential.repeated_level(z)}
     if pd.isna(row["p_value"]):
         return told | {"crossed": "no", "reason": row["reason"]}
     told["crossed"] = "yes" if row["p_value"] <= boundary else "no"
+    if row["role"] == plan_roles.EXPLORATORY:
+        # The run left the plan in what matters: a boundary decides nothing then.
+        told["crossed"] = plan_roles.EXPLORATORY
     level = told["repeated_level"]
     if question == MODEL:
         return told | _of_model(plan, row, data.fit, z)

@@ -63,6 +63,8 @@ def _line(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
     status = _STATUS[row["status"]].format(cut=row["cut"])
     if row["crossed"] == "yes":
         status += ": crossed"
+    elif row["crossed"] == "exploratory":
+        status += ": exploratory"
     elif row["crossed"] in ("no", "not asked"):
         status += ": not crossed" if row["crossed"] == "no" else ": not asked"
     reason = row["reason"] if isinstance(row["reason"], str) else ""

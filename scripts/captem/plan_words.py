@@ -49,6 +49,8 @@ def _look(locked: Locked, looks: pd.DataFrame) -> str:
     name = f"Look {number} of {total}" if total > 1 else "The analysis"
     if pd.isna(now["p_value"]) or pd.isna(now["boundary_p"]):
         return f"{name} of {plan}: nothing can be tested, {now['reason']}."
+    if now["crossed"] == "exploratory":
+        return f"{name} of {plan}: the result is exploratory; plan/planned.csv says why."
     before = _crossed_before(rows, number)
     p, needed = looks_table.small_p(now["p_value"]), looks_table.needed(now["boundary_p"])
     told = f"{name} of {plan}: P {p}, where {needed} or less is needed"

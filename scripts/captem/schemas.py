@@ -364,7 +364,7 @@ LOOKS = pa.DataFrameSchema(
             }.items()
         },
         "crossed": pa.Column(
-            object, pa.Check.isin(("yes", "no", "not asked")), nullable=True,
+            object, pa.Check.isin(("yes", "no", "not asked", "exploratory")), nullable=True,
             description="is P at or below that of the boundary?",
         ),
         "estimand": pa.Column(object, nullable=True, description="what the estimate is"),
