@@ -14,10 +14,17 @@ with logged(snakemake.log[0]):
     params = snakemake.params
     table = statistics.combine([read_frame(path) for path in snakemake.input.parts])
     if params.get("plan"):
-        from captem import looks, plan, plan_roles
+        from pathlib import Path
+
+        from captem import chain, look_events, looks, plan, plan_roles
 
         locked = plan.from_params(params.plan)
-        look = looks.which(locked, params.look, params.cut, params.taken)
+        n = looks.patients(locked, table, read_frame(snakemake.input.patients))
+        look = looks.which(
+            locked, params.look, n, params.taken, params.confirmatory, params.otherwise
+        )
+        if look.number:
+            look_events.note(Path(params.results) / chain.FOLDER, look.number, params.cut)
         table, planned = plan_roles.judged(table, locked, params.settings, look)
         write_frame(snakemake.output.planned, planned)
     write_frame(snakemake.output.statistics, table)

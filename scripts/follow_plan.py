@@ -12,14 +12,16 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     import pandas as pd
-    from captem import looks, plan, plan_deviations
+    from captem import looks, plan, plan_deviations, yaml_text
     from captem.files import read_frame, write_frame
 
     given, out = snakemake.input, snakemake.output
     locked = plan.from_params(snakemake.params.plan)
-    settings, cut = snakemake.params.settings, snakemake.params.cut
-    look = looks.which(locked, snakemake.params.look, cut, snakemake.params.taken)
+    params = snakemake.params
+    settings, cut = params.settings, params.cut
     rows, patients = read_frame(given.statistics), read_frame(given.patients)
+    n = looks.patients(locked, rows, patients)
+    look = looks.which(locked, params.look, n, params.taken, params.confirmatory, params.otherwise)
     past = [looks.of_its_cut(read_frame(path)) for path in given.get("past", [])]
     found = looks.table(
         locked,
@@ -30,11 +32,13 @@ with logged(snakemake.log[0]):
         pd.concat(past) if past else pd.DataFrame(columns=list(looks.COLUMNS)),
         look,
         cut,
+        params.taken,
     )
     write_frame(out.looks, found)
     reasons = {}
-    path = snakemake.params.reasons
+    path = params.reasons
     if path and Path(path).is_file():
-        reasons = plan_deviations.read(Path(path).read_text(encoding="utf-8"), path)
+        text = yaml_text.decoded(Path(path).read_bytes(), path)
+        reasons = plan_deviations.read(text, path)
     deviations = plan_deviations.found(locked, settings, rows, patients, found, look, reasons)
     write_frame(out.deviations, deviations)

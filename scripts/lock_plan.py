@@ -11,28 +11,23 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     import yaml
-    from captem import cuts, plan, provenance
-    from captem.errors import CaptemError
+    from captem import cuts, plan, yaml_text
     from captem.files import read_frame
 
     given, params = snakemake.input, snakemake.params
     schema = yaml.safe_load(Path(given.schema).read_text(encoding="utf-8"))
     data = Path(given.plan).read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CaptemError(
-            f"The plan {params.path} is not UTF-8 text. Save it as UTF-8, and run again."
-        ) from None
+    text = yaml_text.decoded(data, f"The plan {params.path}")
     tables = read_frame(given.read)
-    counts = tables[tables["table"].eq("patients")].groupby("source")["rows"].sum()
+    today = tables[tables["table"].eq("patients")].groupby("source")["rows"].sum()
+    frozen = cuts.rows_by_source(params.results)
     print(
         plan.lock(
             params.results,
-            plan.read(text, schema, params.path, params.sources),
+            plan.read(text, schema, params.path, params.sources) | params.of_config,
             cuts.sha256(data),
-            {name: int(counts.get(name, 0)) for name in params.sources},
-            {path: provenance.sha256(path) for path in given.sources},
+            {name: max(int(today.get(name, 0)), frozen.get(name, 0)) for name in params.sources},
+            params.tables,
             params.reason,
         )
     )

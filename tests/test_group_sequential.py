@@ -188,3 +188,17 @@ def test_no_boundary_where_nothing_may_be_spent():
 def test_what_is_no_design_is_refused(given_):
     with pytest.raises(ValueError):
         sequential.spending_boundaries(**given_)
+
+
+def test_boundaries_that_were_applied_stay_and_the_others_follow():
+    shares = [0.25, 0.5, 0.75, 1.0]
+    every = sequential.spending_boundaries(shares)
+    assert sequential.spending_boundaries(shares, held=every[:2]) == pytest.approx(every)
+    stricter = sequential.spending_boundaries(shares, held=[every[0], every[1] + 0.5], ended=True)
+    assert stricter[2] < every[2] and sequential.crossed(shares, stricter) == pytest.approx(0.05)
+
+
+def test_a_look_that_used_up_more_than_its_share_leaves_nothing_at_the_next():
+    found = sequential.spending_boundaries([0.25, 0.5, 1.0], held=[2.2], ended=True)
+    assert found[1] == math.inf and math.isfinite(found[2])
+    assert sequential.crossed([0.25, 0.5, 1.0], found) == pytest.approx(0.05)

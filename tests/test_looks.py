@@ -43,19 +43,20 @@ def row(frame: pd.DataFrame, number: int | None, question: str = "change") -> pd
     return pd.Series(found)
 
 
-def frozen(information: float, number: int = 1, **more) -> pd.DataFrame:
-    """Return the looks of an earlier cut."""
+def frozen(n: int = 10, end: int = EXAMPLE_N, number: int = 1, **more) -> pd.DataFrame:
+    """Return the looks of an earlier cut, at which so many patients of the end were there."""
     blank = dict.fromkeys(looks.COLUMNS)
     told = {
-        "look": number, "status": "this cut", "cut": "2026-05-01", "information": information,
-        "n_patients": round(information * EXAMPLE_N), "crossed": "no",
+        "look": number, "status": "this cut", "cut": "2026-05-01", "information": n / end,
+        "n_patients": n, "crossed": "no",
+        "boundary_z": sequential.spending_boundaries([n / end])[0],
     }  # fmt: skip
     rows = [{**blank, **told, **more, "question": name} for name in ("change", "model")]
     return pd.DataFrame(rows)
 
 
 def test_the_end_after_a_look_spends_what_is_left(synthetic: Study) -> None:
-    found = row(table(synthetic, past=frozen(10 / 22)), 2)
+    found = row(table(synthetic, past=frozen(10)), 2)
     assert found["status"] == "this cut" and found["n_patients"] == EXAMPLE_N
     information = (10 / 22, 1.0)
     expected = sequential.spending_boundaries(information, ended=True)[1]
@@ -69,7 +70,7 @@ def test_the_end_after_a_look_spends_what_is_left(synthetic: Study) -> None:
 
 
 def test_the_interval_of_a_look_has_the_level_of_its_boundary(synthetic: Study) -> None:
-    found = row(table(synthetic, past=frozen(10 / 22)), 2)
+    found = row(table(synthetic, past=frozen(10)), 2)
     assert found["repeated_level"] == pytest.approx(1 - found["boundary_p"])
     patients = synthetic.cohort.patients
     chosen = patients[patients["source"].eq("prospective")]
@@ -109,34 +110,32 @@ def test_the_model_is_asked_only_once_the_change_has_crossed(synthetic: Study) -
     strict = locked(made(alpha=1e-7))
     assert row(table(synthetic, strict), 2)["crossed"] == "no"
     assert row(table(synthetic, strict), 2, "model")["crossed"] == "not asked"
-    after = table(synthetic, strict, past=frozen(10 / 22, crossed="yes"))
+    after = table(synthetic, strict, past=frozen(10, crossed="yes"))
     assert row(after, 2, "model")["crossed"] == "no"
 
 
 def test_an_exploratory_result_crosses_nothing(synthetic: Study) -> None:
     rows = synthetic.statistics.assign(role="exploratory")
-    told = table(dataclasses.replace(synthetic, statistics=rows), past=frozen(10 / 22))
+    told = table(dataclasses.replace(synthetic, statistics=rows), past=frozen(10))
     assert row(told, 2)["crossed"] == "exploratory"
     said = plan_words.sentences(locked(), through_csv(told), pd.DataFrame({"explained": []}))
     assert "the result is exploratory" in said[0] and "has changed" not in said[0]
     assert any("this data cut: exploratory" in line[1] for line in cells(told))
 
 
-def test_the_mid_p_of_mcnemar_needs_one_difference_less(synthetic: Study) -> None:
-    """Five all one way: mid-P .03125, exact P .0625."""
+def test_mcnemar_is_held_against_its_exact_p(synthetic: Study) -> None:
+    """Its mid-P can exceed a boundary, given how many changed: of five, .03125 beside .0625."""
     plan = locked(made(outcome="criterion", looks={"patients": [22]}))
-    assert row(table(synthetic, plan, Look(1)), 1)["differences_needed"] == 5
-    assert (
-        row(table(synthetic, locked(made(looks={"patients": [22]})), Look(1)), 1)[
-            "differences_needed"
-        ]
-        == 6
-    )
+    found = row(table(synthetic, plan, Look(1)), 1)
+    exact = synthetic.statistics.set_index("row_id")["p_value"]
+    assert found["p_value"] == exact["criterion.mcnemar/criterion/confirmatory/exact"]
+    assert found["differences_needed"] == 6
+    assert found["smallest_p"] == 2 ** (1 - found["n_changed"])
 
 
 def test_every_planned_look_stands_there_once(synthetic: Study) -> None:
     found = locked(made(looks={"patients": [8, 15, 22, 40]}))
-    told = table(synthetic, found, Look(3), frozen(8 / 40))
+    told = table(synthetic, found, Look(3), frozen(8, 40))
     change = told[told["question"].eq("change")]
     assert list(change["look"]) == [1, 2, 3, 4]
     assert list(change["status"]) == ["taken", "left out", "this cut", "ahead"]
@@ -155,15 +154,45 @@ def test_what_the_plan_does_not_name_is_shown_as_exploratory_and_without_a_bound
     told = table(synthetic, look=Look(0, "the config calls it none"))
     found = row(told, None)
     assert found["status"] == "exploratory" and found["cut"] == CUT
-    assert "read as exploratory" in found["reason"]
+    assert found["reason"] == "the config calls it none"
     assert all(math.isnan(found[name] or math.nan) for name in ("boundary_z", "boundary_p"))
     assert set(told[told["look"].notna()]["status"]) == {"ahead"}
 
 
-def test_a_look_with_no_more_patients_than_the_one_before_is_none(synthetic: Study) -> None:
-    found = row(table(synthetic, past=frozen(1.0)), 2)
-    assert "a look needs more than the one before" in found["reason"]
-    assert found["crossed"] is None or found["crossed"] != found["crossed"]
+def test_a_last_look_before_the_end_does_not_spend_all_of_alpha(synthetic: Study) -> None:
+    """When to end could have been chosen by what was seen."""
+    short = locked(made(looks={"patients": [10, 40]}))
+    found = row(table(synthetic, short, Look(2), frozen(10, 40)), 2)
+    assert found["alpha_spent"] == sequential.spent(22 / 40, 0.05, "obrien_fleming")
+    assert found["boundary_z"] == pytest.approx(
+        sequential.spending_boundaries([10 / 40, 22 / 40])[1]
+    )
+
+
+def test_a_look_keeps_its_boundary_where_the_end_was_amended(synthetic: Study) -> None:
+    then = sequential.spending_boundaries([10 / 22])[0]
+    later = locked(made(looks={"patients": [10, 20, 44]}))
+    told = table(synthetic, later, Look(2), frozen(10, boundary_z=then))
+    assert row(told, 1)["information"] == 10 / 44 and row(told, 1)["boundary_z"] == then
+    shares = [10 / 44, 22 / 44]
+    assert row(told, 2)["boundary_z"] == pytest.approx(
+        sequential.spending_boundaries(shares, held=[then])[1]
+    )
+    assert sequential.crossed(shares, [then, row(told, 2)["boundary_z"]]) == pytest.approx(
+        sequential.spent(0.5, 0.05, "obrien_fleming")
+    )
+
+
+def test_a_look_at_another_question_is_not_one_of_this(synthetic: Study) -> None:
+    taken = [{"look": 1, "cut": "2026-05-01", "frozen": True, "patients": 10, "same": ["model"]}]
+    made_ = looks.table(
+        locked(), synthetic.statistics, synthetic.cohort.patients, synthetic.changes,
+        synthetic.models["model.krenning"], frozen(10), Look(2), CUT, taken,
+    )  # fmt: skip
+    assert row(made_, 1)["status"] == "left out"
+    assert "another question: the plan was amended" in row(made_, 1)["reason"]
+    assert row(made_, 2)["boundary_z"] == pytest.approx(1.959964, abs=1e-6)
+    assert row(made_, 1, "model")["status"] == "taken"
 
 
 @pytest.mark.parametrize("outcome", ["krenning", "suvmax", "criterion"])
@@ -196,30 +225,52 @@ def test_attainable_rank_p_is_that_of_all_sign_patterns(gains, boundary):
     assert looks._attainable_rank_p(np.array(gains), boundary) == pytest.approx(expected)
 
 
+def which(plan, asked: int, n: int = 30, taken=(), **more) -> Look:
+    return looks.which(plan, asked, n, taken, more.pop("sources", ["prospective"]), **more)
+
+
 def test_which_look_a_run_is():
     plan = locked(made(looks={"patients": [8, 15, 22]}))
-    taken = [{"look": 2, "cut": "2026-05-01"}]
-    assert looks.which(plan, 3, CUT, taken) == Look(3)
-    assert looks.which(plan, 2, "2026-05-01", taken) == Look(2)
-    assert (
-        "does not call this data cut any of the 3 planned looks"
-        in looks.which(plan, 0, CUT, []).why
-    )
-    assert "look 2 was taken at the data cut 2026-05-01" in looks.which(plan, 2, CUT, taken).why
-    assert "look 2 was taken already" in looks.which(plan, 1, CUT, taken).why
+    taken = [{"look": 2, "cut": "2026-05-01", "frozen": True, "patients": 16, "same": []}]
+    assert which(plan, 3, taken=taken) == Look(3)
+    assert "does not call this data cut any of the 3 planned looks" in which(plan, 0).why
+    assert "look 2 was taken at the data cut 2026-05-01" in which(plan, 2, taken=taken).why
+    assert "look 2 was taken already" in which(plan, 1, taken=taken).why
     one = locked(made(looks={"patients": [8]}))
-    assert "does not call this data cut the analysis at the end" in looks.which(one, 0, CUT, []).why
+    assert "does not call this data cut the analysis at the end" in which(one, 0).why
+    assert which(plan, 2, otherwise="frozen as look 1") == Look(0, "frozen as look 1")
+    other = which(plan, 1, sources=["retrospective"])
+    assert other == Look(0, "the config has other confirmatory sources than the plan")
 
 
-def test_nobody_scanned_yet_is_a_look_with_nothing_to_say() -> None:
+def test_a_look_needs_more_patients_than_the_one_before():
+    plan = locked(made(looks={"patients": [8, 15]}))
+    taken = [{"look": 1, "cut": "2026-05-01", "frozen": True, "patients": 9, "same": []}]
+    assert which(plan, 2, 10, taken) == Look(2)
+    said = "9 patients have both scans, 9 had at the look before: a look needs more"
+    assert which(plan, 2, 9, taken) == Look(0, said)
+    assert which(plan, 1, 0) == Look(0, "0 patients have both scans")
+
+
+def test_no_look_counts_while_an_earlier_one_is_not_frozen():
+    plan = locked(made(looks={"patients": [8, 15]}))
+    taken = [{"look": 1, "cut": "2026-05-01", "frozen": False, "patients": None, "same": []}]
+    assert "2026-05-01, which is not frozen: freeze it" in which(plan, 2, taken=taken).why
+
+
+def test_nobody_scanned_yet_is_no_look() -> None:
     from studies import without_patients
 
     study = without_patients()
     plan = locked(made(looks={"patients": [8, 15]}))
+    n = looks.patients(plan, study.statistics, study.cohort.patients)
+    assert n == 0
     told = looks.table(plan, study.statistics, study.cohort.patients, study.changes, {}, NOTHING,
-                       Look(1), CUT)  # fmt: skip
+                       which(plan, 1, n), CUT)  # fmt: skip
     LOOKS.validate(told)
-    assert row(told, 1)["n_patients"] == 0
+    assert row(told, None)["reason"] == "0 patients have both scans"
+    said = plan_words.sentences(plan, through_csv(told), pd.DataFrame({"explained": []}))
+    assert said[0].endswith("this data cut is no look, as 0 patients have both scans.")
 
 
 # In words
@@ -230,7 +281,7 @@ def cells(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def test_the_table_says_boundary_p_and_repeated_interval(synthetic: Study) -> None:
-    told = cells(table(synthetic, past=frozen(10 / 22)))
+    told = cells(table(synthetic, past=frozen(10)))
     assert told[0][0] == "Did uptake change?"
     assert told[1][1] == "data cut 2026-05-01: not crossed" and told[1][2] == "10 (10)"
     assert told[2][1].startswith("this data cut: crossed") and told[2][2] == "22 (22)"
@@ -259,19 +310,17 @@ def words(study: Study, found=None, deviations: int = 0, **more) -> str:
 
 
 def test_the_page_says_which_look_it_is(synthetic: Study) -> None:
-    said = words(synthetic, past=frozen(10 / 22))
+    said = words(synthetic, past=frozen(10))
     assert said.startswith("Look 2 of 2 of the plan locked on 2022-01-10: P ")
     assert "uptake has changed by the plan's own measure" in said
     assert "those of a single look" in said
     later = locked(made(looks={"patients": [22, 500]}))
     assert "no answer yet, the study goes on" in words(synthetic, later, look=Look(1))
     strict = locked(made(alpha=1e-7))
-    assert "ends without an answer" in words(synthetic, strict, past=frozen(10 / 22))
-    assert "crossed at look 1 already" in words(
-        synthetic, strict, past=frozen(10 / 22, crossed="yes")
-    )
-    none = words(synthetic, look=Look(0, "none"), deviations=2)
-    assert "is no look that the plan locked on 2022-01-10 names" in none
+    assert "ends without an answer" in words(synthetic, strict, past=frozen(10))
+    assert "crossed at look 1 already" in words(synthetic, strict, past=frozen(10, crossed="yes"))
+    none = words(synthetic, look=Look(0, "it is late"), deviations=2)
+    assert "by the plan locked on 2022-01-10 this data cut is no look, as it is late." in none
     assert "2 deviations from the plan, 2 without a reason" in none
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
-from captem import chain, cuts, models, plan
+from captem import chain, cuts, models, plan, plan_deviations, yaml_text
 from captem.errors import CaptemError
 from captem.planned_models import CRITERION, KRENNING, SUVMAX
 from hypothesis import given, settings
@@ -131,8 +132,80 @@ def test_what_is_wrong_in_a_plan_is_said_in_words(text, said):
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "outcome: [", "outcome: 'krenning"])
 def test_a_file_that_is_no_plan_is_said_to_be_none(text):
-    with pytest.raises(CaptemError, match=r"The plan my_plan.yaml (is not YAML|holds no keys)"):
+    with pytest.raises(
+        CaptemError, match=r"The plan my_plan.yaml(, line 1: this is not YAML| holds no keys)"
+    ):
         plan.read(text, schema(), "my_plan.yaml", ["prospective"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("alpha: 0.05\nalpha: 0.1", "line 2: the key alpha stands here and in line 1"),
+        ("looks:\n  patients: [5]\n  patients: [9]", "line 3: the key patients stands here"),
+        ("2026-01-01: why", "line 1: the key 2026-01-01 is no text; put it in quotation marks"),
+        ("? [a, b]\n: c", "line 1: the key is no text"),
+        ("1: 2", "the key 1 is no text"),
+        ("[" * 3000, "brackets in brackets without an end"),
+    ],
+)
+def test_what_yaml_passes_over_in_silence_is_an_error(text, said):
+    for read in (
+        lambda: plan.read(text, schema(), "my.yaml", ["prospective"]),
+        lambda: plan_deviations.read(text, "my.yaml"),
+    ):
+        with pytest.raises(CaptemError, match=r"my\.yaml, line") as raised:
+            read()
+        assert said in str(raised.value)
+
+
+def test_another_encoding_is_said_with_its_line():
+    with pytest.raises(CaptemError, match=r"p\.yaml, line 2: this is not UTF-8"):
+        yaml_text.decoded("a: b\nc: ä".encode("latin-1"), "p.yaml")
+    assert yaml_text.decoded("\ufeffä: b".encode(), "p.yaml") == "ä: b"
+
+
+def test_rows_that_were_there_once_count_where_an_export_is_empty(tmp_path):
+    lock(tmp_path, rows={"prospective": 7})
+    lock(tmp_path, reason="later", follow_up="first", rows={"prospective": 0})
+    found = plan.locked(chain.checked(tmp_path / "chain"))
+    assert found.had_rows(["follow_up"]) == {"prospective": 7}
+
+
+def at_lock(**sources) -> plan.Locked:
+    rows = {"retrospective": 36, "prospective": 0}
+    return replace(locked(rows=[rows]), sources={1: sources})
+
+
+@pytest.mark.parametrize(
+    ("table", "had"),
+    [
+        ({"new.csv": "bb"}, {}),
+        ({"copy.csv": "aa"}, {"prospective": 36}),
+        ({"old.csv": "cc"}, {"prospective": 36}),
+    ],
+)
+def test_a_table_of_an_old_source_under_a_planned_name_had_rows(table, had):
+    found = at_lock(retrospective={"old.csv": "aa"}, prospective={"empty.csv": "00"})
+    now = plan.renamed(found, {"retrospective": {"old.csv": "cd"}, "prospective": table})
+    assert now.had_rows(["outcome"]) == had
+
+
+def test_two_sources_in_one_table_are_not_taken_for_a_copy():
+    found = at_lock(retrospective={"one.csv": "aa"}, prospective={"one.csv": "aa"})
+    assert plan.renamed(found, {"prospective": {"one.csv": "aa"}}).had_rows(["outcome"]) == {}
+
+
+def test_what_the_config_has_beside_the_plan_is_locked_with_it(tmp_path):
+    settings = {name: name for name in plan.OF_CONFIG} | {
+        "sources": [{"name": "a", "patients": "x.csv", "sheet": "S"}]
+    }
+    kept = plan.of_config(settings)
+    assert kept["config.sources"] == {"a": {"sheet": "S"}} and kept["config.noise"] == "noise"
+    plan.lock(tmp_path, made() | kept, "0" * 64, {}, {}, now=DAY)
+    other = made() | kept | {"config.noise": "louder"}
+    with pytest.raises(CaptemError, match=r"config\.noise: noise then, louder now"):
+        plan.lock(tmp_path, other, "0" * 64, {}, {}, now=DAY)
 
 
 def test_a_missing_key_is_named_with_its_meaning():

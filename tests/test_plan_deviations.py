@@ -139,3 +139,11 @@ def test_the_table_of_looks_is_numbered_behind_that_of_deviations(synthetic: Stu
     )  # fmt: skip
     assert [table.name for table in made_][-2:] == ["deviations", "looks"]
     assert made_[-1].title.startswith("Table 12. Looks at the primary question")
+
+
+def test_reasons_for_other_looks_stay_in_the_file(synthetic: Study) -> None:
+    plan = locked(made(looks={"patients": [10, 22]}))
+    reasons = {"looks.1.patients": "so", "looks.7.patients": "so"}
+    found = deviations(synthetic, plan, Look(2), reasons)
+    assert "looks.1.patients" not in found.index
+    assert found.loc["looks.7.patients", "explained"] == "of nothing"

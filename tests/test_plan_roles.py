@@ -60,6 +60,30 @@ def test_sources_with_data_before_the_plan_stay_exploratory(synthetic: Study) ->
     assert not told.attrs["table"]["role"].isin(CLAIMS).any()
 
 
+@pytest.mark.parametrize(
+    ("key", "planned", "done", "name", "concerned"),
+    [
+        ("checks", {"a": "off"}, {"a": "error"}, "config.checks.a", lambda t: t["role"].notna()),
+        ("suv_tolerance", 30.0, 33.5, "config.suv_tolerance", lambda t: t["role"].notna()),
+        ("noise", {"screened": 9}, {"screened": None}, "config.noise.screened",
+         lambda t: t["analysis"].str.startswith(("sensitivity.", "bias."))),
+        ("surrogate", {}, {"none_below": 1.0}, "config.surrogate.none_below",
+         lambda t: t["analysis"].str.startswith(("sensitivity.", "bias."))),
+        ("seed", 1, 2, "config.seed", lambda t: t["role"].isna()),
+        ("sources", {"w": {"sheet": "A"}}, {"w": {"sheet": "B"}}, "config.sources.w.sheet",
+         lambda t: t["role"].isna()),
+    ],
+)  # fmt: skip
+def test_settings_beside_the_plan_are_held_against_it(
+    synthetic: Study, key, planned, done, name, concerned
+) -> None:
+    plan, settings = locked(made() | {f"config.{key}": planned}), {f"config.{key}": done}
+    told = judge(synthetic, plan, **settings).loc[claims(synthetic)]
+    assert told["planned"].eq("exploratory").equals(concerned(told))
+    other = plan_roles.differing(plan.plan, synthetic.settings | settings)
+    assert list(other) == [name]
+
+
 def test_an_amendment_after_the_data_takes_what_it_changed_and_no_more(synthetic: Study) -> None:
     amended = locked(
         made(criterion={"threshold": 2}), made(), rows=[{"prospective": 0}, {"prospective": 9}]

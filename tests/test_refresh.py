@@ -29,6 +29,9 @@ def grown(tmp_path_factory) -> Clone:
     for target, cut in (("lock_plan", BEFORE), ("freeze", FIRST), ("all", SECOND)):
         done = run(clone, target, cut)
         assert done.returncode == 0, done.stdout
+        if target == "freeze":
+            assert "and the chain says so" not in done.stdout
+    assert "This data cut is look 2 of the plan, and the chain says so from now on." in done.stdout
     return clone
 
 
@@ -63,7 +66,7 @@ def test_an_up_to_date_run_does_nothing_and_other_words_are_explained(grown):
     assert missing.returncode == 1
     assert "no frozen data cut 2026-05-02. Did you mean 2026-05-01?" in missing.stdout
     verified = run(grown, "verify", SECOND)
-    assert "2 entries, 1 frozen data cuts" in verified.stdout
+    assert "4 entries, 1 frozen data cuts" in verified.stdout
     assert contents(grown.results("refresh")) == before
 
 
@@ -160,6 +163,42 @@ def test_a_look_that_the_plan_does_not_have_is_said(grown):
     assert "plan, look: 4: the plan that was locked has 3, at 10, 15, 20 patients" in done.stdout
 
 
+def test_a_plan_is_not_locked_where_a_table_is_missing(grown):
+    """Its rows would be counted as none."""
+    study = grown.path / f"config/cohorts/refresh/{SECOND}/study.yaml"
+    text = study.read_text(encoding="utf-8")
+    before = contents(grown.results("refresh"))
+    try:
+        study.write_text(text.replace("/patients.csv", "/pateints.csv"), encoding="utf-8")
+        done = run(grown, "lock_plan", SECOND)
+    finally:
+        study.write_text(text, encoding="utf-8")
+    assert done.returncode == 1 and "pateints.csv of source prospective is not there" in done.stdout
+    assert contents(grown.results("refresh")) == before
+
+
+def test_a_frozen_look_that_is_run_again_after_the_next_is_what_was_frozen(grown):
+    entries = len(list((grown.results("refresh") / "chain").glob("0*.json")))
+    done = run(grown, "freeze", FIRST)
+    assert done.returncode == 0, done.stdout
+    assert f"The data cut {FIRST} is frozen already, with this content" in done.stdout
+    assert len(list((grown.results("refresh") / "chain").glob("0*.json"))) == entries
+
+
+def test_a_cut_that_was_one_look_is_not_called_another(grown):
+    study = grown.path / f"config/cohorts/refresh/{SECOND}/study.yaml"
+    text = study.read_text(encoding="utf-8")
+    try:
+        study.write_text(text.replace("look: 2", "look: 3"), encoding="utf-8")
+        done = run(grown, "statistics", SECOND)
+    finally:
+        study.write_text(text, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
+    told = read_frame(grown.results("refresh") / "plan/planned.csv")
+    assert set(told["planned"]) == {"exploratory", "descriptive"}
+    assert told["why"].str.contains("this data cut was taken as look 2 on").any()
+
+
 def test_a_patient_who_withdraws_is_nowhere(grown):
     """Last, as it takes the results of the other tests away."""
     results = grown.results("refresh")
@@ -174,4 +213,4 @@ def test_a_patient_who_withdraws_is_nowhere(grown):
     assert held == []
     done = run(grown, "check", THIRD)
     assert done.returncode == 0, done.stdout
-    assert "3 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout
+    assert "5 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout

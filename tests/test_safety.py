@@ -184,3 +184,19 @@ def test_ten_more_patients_rerun_what_depends_on_patients_and_nothing_else(examp
     assert "write_templates" in everything
     assert everything - rerun == {"template", "write_templates"}
     assert {"ingest_cohort", "fit_models", "draw_waterfall", "make_tables"} <= rerun
+
+
+def test_a_source_that_is_added_is_read_also_where_its_table_is_old(clone):
+    study, first = clone.path / "study.yaml", clone.path / PATIENTS
+    text = (clone.path / CASE[1]).read_text(encoding="utf-8")
+    study.write_text(text, encoding="utf-8")
+    assert clone.snakemake("check", "--configfile", "study.yaml").returncode == 0
+    other = first.with_name("others.csv")
+    other.write_text(first.read_text(encoding="utf-8").replace("case_1", "case_2"), "utf-8")
+    os.utime(other, (1e9, 1e9))
+    more = "sources:\n  - name: others\n    patients: config/cohorts/published_case/others.csv"
+    study.write_text(text.replace("sources:", more, 1), encoding="utf-8")
+    done = clone.snakemake("check", "--configfile", "study.yaml")
+    assert done.returncode == 0, done.stdout
+    patients = (study_of(clone) / "cohort/ingested/patients.csv").read_text(encoding="utf-8")
+    assert "case_1" in patients and "case_2" in patients

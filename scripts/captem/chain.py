@@ -22,8 +22,8 @@ from typing import Any
 from captem.errors import CaptemError
 from captem.files import write_text
 
-FREEZE, LOCK_PLAN, WITHDRAW = "freeze", "lock_plan", "withdraw"
-EVENTS = (FREEZE, LOCK_PLAN, WITHDRAW)
+FREEZE, LOCK_PLAN, LOOK, WITHDRAW = "freeze", "lock_plan", "look", "withdraw"
+EVENTS = (FREEZE, LOCK_PLAN, LOOK, WITHDRAW)
 FOLDER, LOG = "chain", "log.csv"
 _NAME = re.compile(rf"([0-9]{{4,}})_({'|'.join(EVENTS)}|[a-z]+)(?:_[^_/][^/]*)?\.json")
 _OWN = ("number", "event", "at", "previous")
@@ -192,6 +192,8 @@ def in_words(entry: Entry) -> str:
         return f"data cut {details.get('cut')} frozen: {details.get('patients')} patients"
     if entry.event == LOCK_PLAN:
         return f"plan locked, version {details.get('version')}"
+    if entry.event == LOOK:
+        return f"look {details.get('look')} taken at data cut {details.get('cut')}"
     cuts = ", ".join(details.get("cuts", {}))
     return "consent withdrawn: a patient was taken out" + (
         f" of the frozen data cuts {cuts}" if cuts else ""

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,6 +227,16 @@ def sealed(results: str | Path, entries: Sequence[chain.Entry] | None = None) ->
             ) from None
         cuts.append(Cut(entry.details["cut"], folder, record))
     return cuts
+
+
+def rows_by_source(results: str | Path) -> dict[str, int]:
+    """Return the most patients that each source had in any frozen cut."""
+    most: dict[str, int] = {}
+    for cut in sealed(results):
+        text = (cut.folder / "cohort/patients.csv").read_text(encoding="utf-8")
+        counts = Counter(row["source"] for row in csv.DictReader(io.StringIO(text)))
+        most |= {name: max(count, most.get(name, 0)) for name, count in counts.items()}
+    return most
 
 
 def seals(entries: Iterable[chain.Entry]) -> dict[str, str]:

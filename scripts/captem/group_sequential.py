@@ -60,6 +60,7 @@ def spending_boundaries(
     shape: str = OBRIEN_FLEMING,
     *,
     ended: bool = False,
+    held: Sequence[float] = (),
 ) -> list[float]:
     """Return c_k of each look, so that alpha is spent as `spent` says; two-sided.
 
@@ -67,6 +68,8 @@ def spending_boundaries(
     ----------
     information : rising fractions of the information at the end, of the looks taken so far.
     ended : whether the last of them is the end: it spends what is left, with however many patients.
+    held : boundaries that the first of these looks were held against, where these stand already:
+        what they used up is counted, and the others follow.
 
     Raises
     ------
@@ -77,12 +80,12 @@ def spending_boundaries(
     [4.88, 3.36, 2.68, 2.29, 2.03]
     """
     information = _checked(information, alpha, shape)
-    found: list[float] = []
-    used = 0.0
-    for place, share in enumerate(information):
+    found = list(held)
+    used = crossed(information[: len(held)], held) if held else 0.0
+    for place, share in enumerate(information[len(held) :], start=len(held)):
         last = ended and place == len(information) - 1
         now = alpha if last else spent(share, alpha, shape)
-        wanted, used = now - used, now
+        wanted, used = now - used, max(now, used)
         found.append(_boundary(_Under(information[:place], found, share), wanted))
     return found
 

@@ -1,8 +1,10 @@
 """Looks at the primary question before the end: boundaries, what was found, repeated intervals.
 
-A look is a data cut that the config calls one (`plan: look: 1`), in the order of the plan. The
-boundary of a look follows from how many patients there were at the looks taken so far
-(`captem.group_sequential`); those were frozen, so that no later cut can change them. The primary
+A look is a data cut that the config calls one (`plan: look: 1`), in the order of the plan, with
+more patients than the look before. The boundary of a look follows from how many patients there were
+at the looks taken so far (`captem.group_sequential`); those were frozen, so that no later cut can
+change them, and keep the boundary that they were held against. All of alpha is spent at the planned
+end only: a last look with fewer patients spends what its patients allow. The primary
 term of the primary model is asked only where the test of change has crossed (fixed sequence), with
 boundaries of its own at the same alpha.
 """
@@ -51,27 +53,68 @@ COLUMNS = (
 _LOG_BASE = {"model.suvmax": 2.0}
 
 
-def which(locked: Locked, asked: int, cut: str, taken: Sequence[Mapping[str, Any]]) -> Look:
-    """Return which look a run is, from what the config says and which looks were frozen.
+def which(
+    locked: Locked,
+    asked: int,
+    n: int,
+    taken: Sequence[Mapping[str, Any]],
+    sources: Sequence[str],
+    otherwise: str = "",
+) -> Look:
+    """Return which look a run is, from what the config says and which looks were taken.
 
     Parameters
     ----------
     asked : `plan: look` of the config; 0 where it calls the cut none.
-    cut : the data cut of the run.
-    taken : `look` and `cut` of each frozen look.
+    n : patients of the planned sources with both scans (`patients`).
+    taken : the looks at other data cuts (`captem.look_events.taken`).
+    sources : those that the config calls confirmatory.
+    otherwise : why the cut cannot be this look (`captem.look_events.otherwise`).
     """
     total = len(locked.plan["looks"]["patients"])
     if not asked:
         said = "the analysis at the end" if total == 1 else f"any of the {total} planned looks"
         return Look(0, f"the config does not call this data cut {said} (plan: look)")
+    if otherwise:
+        return Look(0, otherwise)
     for before in taken:
-        if before["look"] == asked and before["cut"] != cut:
-            return Look(0, f"look {asked} was taken at the data cut {before['cut']}")
-        if before["look"] > asked and before["cut"] != cut:
-            return Look(
-                0, f"look {before['look']} was taken already, at the data cut {before['cut']}"
-            )
+        at = f"at the data cut {before['cut']}"
+        if before["look"] == asked:
+            return Look(0, f"look {asked} was taken {at}")
+        if before["look"] > asked:
+            return Look(0, f"look {before['look']} was taken already, {at}")
+        if not before["frozen"]:
+            return Look(0, f"look {before['look']} was taken {at}, which is not frozen: freeze it, "
+                        "then run this one again")  # fmt: skip
+    if set(sources) != set(locked.plan["confirmatory_sources"]):
+        return Look(0, "the config has other confirmatory sources than the plan")
+    most = max((before["patients"] or 0 for before in taken), default=0)
+    if n <= most:
+        said = f"{n} patient{' has' if n == 1 else 's have'} both scans"
+        more = f", {most} had at the look before: a look needs more" if most else ""
+        return Look(0, said + more)
     return Look(asked)
+
+
+def patients(locked: Locked, rows: pd.DataFrame, patients: pd.DataFrame) -> int:
+    """Return how many patients of the planned sources answer the primary question.
+
+    Parameters
+    ----------
+    rows : `statistics.csv`.
+    patients : canonical patients.
+    """
+    return _patients_of(rows, locked.plan, _subset(locked, patients))
+
+
+def _patients_of(rows: pd.DataFrame, plan: Mapping[str, Any], subset: str) -> int:
+    n = _row(rows, plan, CHANGE, subset)["n_patients"]
+    return int(n) if pd.notna(n) else 0
+
+
+def _subset(locked: Locked, patients: pd.DataFrame) -> str:
+    every = patients["source"].isin(locked.plan["confirmatory_sources"]).all()
+    return statistics.ALL if every else statistics.CONFIRMATORY
 
 
 def table(
@@ -83,6 +126,7 @@ def table(
     past: pd.DataFrame,
     look: Look,
     cut: str,
+    taken: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return all looks of both questions: those taken, this one, those ahead.
 
@@ -93,17 +137,21 @@ def table(
     fits : the record of the primary model by subset (`models/<model>.json`).
     past : the rows of frozen `looks.csv` that were of their own cut.
     look : which planned look this run is.
+    taken : the looks at other data cuts (`captem.look_events.taken`).
     """
-    sources = set(locked.plan["confirmatory_sources"])
-    mask = patients["source"].isin(sources)
-    subset = statistics.ALL if mask.all() else statistics.CONFIRMATORY
+    mask = patients["source"].isin(locked.plan["confirmatory_sources"])
+    subset = _subset(locked, patients)
+    end = locked.plan["looks"]["patients"][-1]
+    # A last look before the planned end does not get all of alpha: when to end could have been
+    # chosen by what was seen.
+    whole = _patients_of(rows, locked.plan, subset) >= end
     found = []
     for question in (CHANGE, MODEL):
         row = _row(rows, locked.plan, question, subset)
         before = past[past["question"].eq(question)] if len(past) else past
         found += _of_question(
             question, locked.plan, row, _Data(patients[mask], changes[mask], fits.get(subset, {})),
-            before.to_dict("records"), look, cut,
+            before.to_dict("records"), look, cut, taken, whole,
         )  # fmt: skip
     _in_sequence(found)
     frame = pd.DataFrame(found, columns=list(COLUMNS), dtype=object)
@@ -124,8 +172,14 @@ def of_its_cut(found: pd.DataFrame) -> pd.DataFrame:
 def _row(rows: pd.DataFrame, plan: Mapping[str, Any], question: str, subset: str) -> pd.Series:
     """Return the row of a question; an empty one where there is none."""
     is_asked = plan_roles.is_test if question == CHANGE else plan_roles.is_model
-    for row in rows[rows["subset"].eq(subset)].to_dict("records"):
+    chosen = rows[rows["subset"].eq(subset)]
+    for row in chosen.to_dict("records"):
         if is_asked(row, plan):
+            # McNemar's mid-P can exceed the P of its boundary, given how many changed; the exact
+            # one, which stands beside it, cannot.
+            beside = chosen[chosen["row_id"].eq(f"{row['row_id']}/exact")]
+            for exact in beside.to_dict("records"):
+                row |= {name: exact[name] for name in ("p_value", "reason")}
             return pd.Series(row)
     return pd.Series({"n_patients": 0, "p_value": math.nan, "reason": "nothing was estimated"})
 
@@ -138,13 +192,21 @@ def _of_question(
     before: Sequence[dict[str, Any]],
     look: Look,
     cut: str,
+    events: Sequence[Mapping[str, Any]],
+    whole: bool,
 ) -> list[dict[str, Any]]:
     planned = plan["looks"]["patients"]
     shape, alpha, end = plan["looks"]["spending"], plan["alpha"], planned[-1]
     classical = sequential.classical_boundaries([n / end for n in planned], alpha, shape)
-    taken = {int(old["look"]): {**old, "status": TAKEN} for old in before if old["cut"] != cut}
+    at = {event["look"]: event for event in events}
+    taken = {
+        int(old["look"]): {**old, "status": TAKEN, "information": old["n_patients"] / end}
+        for old in before
+        if old["cut"] != cut and question in at.get(int(old["look"]), {"same": [question]})["same"]
+    }
     found = []
     so_far: list[float] = []
+    held: list[float] = []
     n = int(row["n_patients"]) if pd.notna(row["n_patients"]) else 0
     for number, patients in enumerate(planned, start=1):
         told: dict[str, Any] = {
@@ -153,27 +215,32 @@ def _of_question(
         }  # fmt: skip
         if number in taken:
             found.append({**taken[number], **told})
-            so_far.append(float(taken[number]["information"]))
+            share, boundary = taken[number]["information"], taken[number]["boundary_z"]
+            # After a withdrawal of consent two looks can have as many patients.
+            if pd.notna(boundary) and (not so_far or share > so_far[-1]):
+                so_far.append(share)
+                held.append(float(boundary))
         elif number == look.number:
             share = n / end
-            told |= {"status": CURRENT, "cut": cut, "n_patients": n, "information": share or None}
-            if not n or (so_far and share <= so_far[-1]):
-                before_it = f"{so_far[-1] * end:.0f} at the look before" if so_far else "none"
-                told["reason"] = f"{n} patients, {before_it}: a look needs more than the one before"
-            else:
+            told |= {"status": CURRENT, "cut": cut, "n_patients": n, "information": share}
+            if n and (not so_far or share > so_far[-1]):
                 so_far.append(share)
-                told |= _held(plan, row, data, so_far, number == len(planned), question)
+                told |= _held(
+                    plan, row, data, so_far, held, whole and number == len(planned), question
+                )
+            else:
+                told["reason"] = f"{n} patients answer this: a look needs more than the one before"
             found.append(told)
-        elif number < max([look.number, *taken]):
-            found.append({**told, "status": LEFT_OUT, "reason": "no data cut was called this look"})
+        elif number < max([look.number, *at]):
+            found.append({**told, "status": LEFT_OUT, "reason": _left_out(at.get(number))})
         else:
             told |= {"status": AHEAD}
             share = patients / end
             if not so_far or share > so_far[-1]:
                 so_far.append(share)
                 told |= {"information": share}
-                told |= _boundary(so_far, plan, ended=number == len(planned))
-                told["smallest_p"] = _smallest(plan["outcome"], patients)
+                told |= _boundary(so_far, held, plan, ended=number == len(planned))
+                told["smallest_p"] = signed_rank.smallest_p(patients)
             else:
                 told["reason"] = "as many patients as planned here were there at a look before"
             found.append(told)
@@ -185,25 +252,31 @@ def _of_question(
         found.append(
             {
                 "question": question, "status": NOT_PLANNED, "cut": cut, "n_patients": n,
-                "p_value": row["p_value"], "reason": f"{look.why}: read as exploratory",
+                "p_value": row["p_value"], "reason": look.why,
             }
         )  # fmt: skip
     return found
 
 
+def _left_out(event: Mapping[str, Any] | None) -> str:
+    if event is None:
+        return "no data cut was called this look"
+    if not event["frozen"]:
+        return f"taken at the data cut {event['cut']}, which is not frozen"
+    return f"the data cut {event['cut']} was this look of another question: the plan was amended"
+
+
 def _boundary(
-    information: Sequence[float], plan: Mapping[str, Any], *, ended: bool
+    information: Sequence[float], held: Sequence[float], plan: Mapping[str, Any], *, ended: bool
 ) -> dict[str, Any]:
     alpha, shape = plan["alpha"], plan["looks"]["spending"]
-    halves = 2 if plan["outcome"] == "criterion" else 1
-    z = sequential.spending_boundaries(information, alpha, shape, ended=ended)[-1]
+    z = sequential.spending_boundaries(information, alpha, shape, ended=ended, held=held)[-1]
     p = sequential.p_of(z)
     return {
         "alpha_spent": alpha if ended else sequential.spent(information[-1], alpha, shape),
         "boundary_z": z,
         "boundary_p": p,
-        # McNemar's mid-P is half of the exact P where all changes go one way.
-        "differences_needed": sequential.differences_needed(p * halves) if p > 0 else None,
+        "differences_needed": sequential.differences_needed(p) if p > 0 else None,
     }
 
 
@@ -212,15 +285,16 @@ def _held(
     row: pd.Series,
     data: _Data,
     information: Sequence[float],
+    before: Sequence[float],
     ended: bool,
     question: str,
 ) -> dict[str, Any]:
     """Return what was found at this look, held against its boundary."""
-    told = _boundary(information, plan, ended=ended)
+    told = _boundary(information, before, plan, ended=ended)
     z, boundary = told["boundary_z"], told["boundary_p"]
     told |= {"p_value": row["p_value"], "repeated_level": sequential.repeated_level(z)}
     if pd.isna(row["p_value"]):
-        return told | {"crossed": "no", "reason": row["reason"]}
+        return told | {"crossed": "not tested", "reason": row["reason"]}
     told["crossed"] = "yes" if row["p_value"] <= boundary else "no"
     if row["role"] == plan_roles.EXPLORATORY:
         # The run left the plan in what matters: a boundary decides nothing then.
@@ -229,17 +303,12 @@ def _held(
     if question == MODEL:
         return told | _of_model(plan, row, data.fit, z)
     told["n_changed"] = row["n_events"]
-    told["smallest_p"] = _smallest(plan["outcome"], int(row["n_events"]))
+    told["smallest_p"] = signed_rank.smallest_p(int(row["n_events"]))
     told["attainable_p"] = data.attainable(plan["outcome"], boundary)
     effect = data.effect(plan["outcome"], level) if level < 1 else None
     # How small P can be at all stands in columns of its own.
     reason = "" if str(row["reason"]).startswith("smallest P possible") else row["reason"]
     return told | _interval(effect) | {"reason": reason or None}
-
-
-def _smallest(outcome: str, changed: int) -> float:
-    """Return the smallest P that so many changes can give; McNemar's mid-P counts half of it."""
-    return signed_rank.smallest_p(changed) / (2 if outcome == "criterion" and changed else 1)
 
 
 def _interval(effect: Result | None) -> dict[str, Any]:
@@ -317,7 +386,8 @@ class _Data:
                 return None
             changed = way.up + way.down
             every = (
-                proportions.mid_p_binomial(few, changed - few) for few in range(changed // 2 + 1)
+                proportions.two_sided_binomial(few, changed - few)
+                for few in range(changed // 2 + 1)
             )
             return max((p for p in every if p <= boundary), default=None)
         if outcome == "krenning":

@@ -22,6 +22,7 @@ _STATUS = {
     plan.LEFT_OUT: "left out",
     plan.NOT_PLANNED: "this data cut: exploratory",
 }
+_NO = {"no": "not crossed", "not asked": "not asked", "not tested": "not tested"}
 
 
 def looks(found: pd.DataFrame, data: str = RECORDED) -> parts.Table:
@@ -65,8 +66,8 @@ def _line(row: dict[str, Any], footnotes: parts.Footnotes) -> parts.Row:
         status += ": crossed"
     elif row["crossed"] == "exploratory":
         status += ": exploratory"
-    elif row["crossed"] in ("no", "not asked"):
-        status += ": not crossed" if row["crossed"] == "no" else ": not asked"
+    elif row["crossed"] in _NO:
+        status += f": {_NO[row['crossed']]}"
     reason = row["reason"] if isinstance(row["reason"], str) else ""
     mark = footnotes.mark(reason) if reason else ""
     cells = (

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ TESTS = {
     "criterion": "criterion.mcnemar",
     "suvmax": "transition.suvmax_ratio",
 }
+# Settings of the config that a plan keeps and that its file does not name.
+OF_CONFIG = ("checks", "suv_tolerance", "noise", "sensitivity", "surrogate", "seed")
+_OF_FILES = ("name", "patients", "lesions", "dictionary")
 # The questions of the looks, and what became of a look (`captem.looks`).
 CHANGE, MODEL = "change", "model"
 TAKEN, CURRENT, AHEAD = "taken", "this cut", "ahead"
@@ -42,8 +45,8 @@ class Locked:
     """The plan that counts.
 
     `since` gives for each key of the plan the version since which it has stood as it stands now;
-    `rows` for each version the sources that had rows when it was locked, with how many; `first_day`
-    is the day of version 1.
+    `rows` for each version the sources that had rows when it was locked, with how many; `sources`
+    the SHA-256 of their tables of patients by path; `first_day` is the day of version 1.
     """
 
     version: int
@@ -52,6 +55,7 @@ class Locked:
     file_sha256: str
     since: Mapping[str, int]
     rows: Mapping[int, Mapping[str, int]]
+    sources: Mapping[int, Mapping[str, Mapping[str, str]]]
     first_day: str
     amendments: Sequence[Mapping[str, str]] = ()
 
@@ -62,7 +66,7 @@ class Locked:
 
     def had_rows(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the confirmatory sources that had rows before these keys stood as they do now."""
-        versions = {self.since[key] for key in keys}
+        versions = {self.since[key] for key in keys if key in self.since}
         return {
             source: count
             for version in sorted(versions)
@@ -79,6 +83,7 @@ class Locked:
             "file_sha256": self.file_sha256,
             "since": dict(self.since),
             "rows": {str(version): dict(found) for version, found in self.rows.items()},
+            "sources": {str(version): dict(found) for version, found in self.sources.items()},
             "first_day": self.first_day,
             "amendments": [dict(item) for item in self.amendments],
         }
@@ -86,8 +91,11 @@ class Locked:
 
 def from_params(params: Mapping[str, Any]) -> Locked:
     """Return the plan that `Locked.as_params` gave."""
-    rows = {int(version): found for version, found in params["rows"].items()}
-    return Locked(**{**params, "rows": rows})
+    by_version = {
+        name: {int(version): found for version, found in params[name].items()}
+        for name in ("rows", "sources")
+    }
+    return Locked(**{**params, **by_version})
 
 
 def locked(entries: Iterable[chain.Entry]) -> Locked | None:
@@ -109,6 +117,7 @@ def locked(entries: Iterable[chain.Entry]) -> Locked | None:
         file_sha256=found[-1].details["file_sha256"],
         since=since,
         rows={place: entry.details["rows"] for place, entry in enumerate(found, start=1)},
+        sources={place: entry.details["sources"] for place, entry in enumerate(found, start=1)},
         first_day=found[0].day,
         amendments=[
             {
@@ -138,16 +147,10 @@ def read(text: str, schema: Mapping[str, Any], path: str, sources: Sequence[str]
     CaptemError
         Naming every key or value that is wrong, what is allowed, and the nearest right key.
     """
-    import yaml
-
+    from captem import yaml_text
     from captem.config import as_json, checked
 
-    try:
-        given = as_json(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        raise CaptemError(f"The plan {path} is not YAML{where}. See docs/plan.md.") from None
+    given = as_json(yaml_text.loaded(text, f"The plan {path}", "See docs/plan.md."))
     if not isinstance(given, dict):
         raise CaptemError(f"The plan {path} holds no keys. See docs/plan.md for one to begin with.")
 
@@ -186,6 +189,37 @@ def _cross_checks(plan: Mapping[str, Any], sources: Sequence[str]) -> list[str]:
     return faults
 
 
+def of_config(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a plan keeps of the config beside its own keys, as keys of the plan."""
+    kept = {f"config.{name}": settings[name] for name in OF_CONFIG}
+    # Where the tables are changes with each export.
+    kept["config.sources"] = {
+        source["name"]: {key: value for key, value in source.items() if key not in _OF_FILES}
+        for source in settings["sources"]
+    }
+    return kept
+
+
+def renamed(locked: Locked, now: Mapping[str, Mapping[str, str]]) -> Locked:
+    """Return the plan with the rows that a source had under another name when it was locked.
+
+    Parameters
+    ----------
+    now : SHA-256 of the table of patients of each source, by its path, by source.
+    """
+    rows = {}
+    for version, counts in locked.rows.items():
+        there = locked.sources.get(version, {})
+        rows[version] = dict(counts)
+        for name, files in now.items():
+            own = set(there.get(name, {}))
+            for other, seen in there.items():
+                same = set(files) & set(seen) or set(files.values()) & set(seen.values())
+                if other != name and same and not own & set(seen) and counts.get(other):
+                    rows[version][name] = max(rows[version].get(name, 0), counts[other])
+    return replace(locked, rows=rows)
+
+
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return the keys in which two plans differ."""
     return [key for key in {**old, **new} if old.get(key) != new.get(key)]
@@ -196,7 +230,7 @@ def lock(
     plan: Mapping[str, Any],
     file_sha256: str,
     rows: Mapping[str, int],
-    sources: Mapping[str, str],
+    sources: Mapping[str, Mapping[str, str]],
     reason: str = "",
     now: dt.datetime | None = None,
 ) -> str:
@@ -205,10 +239,10 @@ def lock(
     Parameters
     ----------
     results : the folder of the study.
-    plan : as `read` returns it.
+    plan : as `read` returns it, with what `of_config` takes from the config.
     file_sha256 : of the file it was read from.
-    rows : how many rows each source has today.
-    sources : SHA-256 of each source file that is there today, by its path.
+    rows : how many rows each source has today, or had in a frozen data cut.
+    sources : SHA-256 of the table of patients of each source, by its path, by source.
     reason : why the plan is amended; needed for a second version.
     now : the time of it; the clock's where not given.
 
@@ -234,6 +268,10 @@ def lock(
             f"another one now:\n{said}\nA plan is amended with a reason, which is kept: snakemake "
             '--cores 1 lock_plan --config "reason=..." (make lock_plan REASON="...")'
         )
+    earlier = before.rows.values() if before else []
+    # An export can be empty today whose rows were seen before.
+    rows = {name: max([count, *(then.get(name, 0) for then in earlier)])
+            for name, count in rows.items()}  # fmt: skip
     version = before.version + 1 if before else 1
     details = {
         "version": version,
@@ -241,8 +279,8 @@ def lock(
         "changed": changed,
         "plan": dict(plan),
         "file_sha256": file_sha256,
-        "rows": dict(rows),
-        "sources": dict(sources),
+        "rows": rows,
+        "sources": {name: dict(files) for name, files in sources.items()},
     }
     entry = chain.append(folder, chain.LOCK_PLAN, details, name=f"v{version}", now=now)
     had = {name: count for name, count in rows.items() if count}

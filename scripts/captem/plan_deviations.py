@@ -30,17 +30,13 @@ def read(text: str, path: str) -> dict[str, str]:
     CaptemError
         Where the file is no YAML of names and reasons.
     """
-    import yaml
+    from captem import yaml_text
 
-    try:
-        given = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise CaptemError(
-            f"{path}{where}: this is not YAML. Write one line a deviation, name: reason, and a "
-            "reason with a colon in quotation marks."
-        ) from None
+    given = yaml_text.loaded(
+        text,
+        path,
+        "Write one line a deviation, name: reason, and a reason with a colon in quotation marks.",
+    )
     if given is None:
         return {}
     if not isinstance(given, dict) or not all(
@@ -50,7 +46,7 @@ def read(text: str, path: str) -> dict[str, str]:
             f"{path}: write one line a deviation, its name, a colon and the reason, such as\n"
             "  criterion.rule: The index lesion could not be found again in most patients."
         )
-    return {str(name): reason.strip() for name, reason in given.items() if reason}
+    return {name: reason.strip() for name, reason in given.items() if reason}
 
 
 def found(
@@ -93,12 +89,20 @@ def found(
         )  # fmt: skip
     known = {name for name, _, _ in told}
     for name in reasons:
-        if name not in known:
+        if name not in known and not _of_another_look(name, locked, look):
             near = difflib.get_close_matches(name, sorted(known), 1, 0.7)
             hint = f"; did you mean {near[0]}?" if near else ""
             lines.append([name, None, f"this run has no deviation of this name{hint}",
                           reasons[name], "of nothing"])  # fmt: skip
     return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def _of_another_look(name: str, locked: Locked, look: Look) -> bool:
+    """Return whether a reason is for a look that this run is not: it stays in the file."""
+    first, _, rest = name.partition(".")
+    number = rest.partition(".")[0]
+    total = len(locked.plan["looks"]["patients"])
+    return first == "looks" and number in map(str, {*range(1, total + 1)} - {look.number})
 
 
 Told = Iterator[tuple[str, str, str]]
@@ -110,7 +114,7 @@ def _settings(locked: Locked, settings: Mapping[str, object]) -> Told:
 
 
 def _sources(locked: Locked, patients: pd.DataFrame) -> Told:
-    had = locked.had_rows(locked.since)
+    had = locked.had_rows(plan_roles.OF_EVERY_ROW)
     for source in locked.plan["confirmatory_sources"]:
         chosen = patients[patients["source"].eq(source)]
         if source in had:
@@ -145,7 +149,7 @@ def _looks(locked: Locked, looks: pd.DataFrame, look: Look) -> Told:
             yield (
                 f"looks.{row['look']}.left_out",
                 f"look {row['look']} at {row['patients_planned']} patients",
-                "no data cut was called this look",
+                row["reason"],
             )
     if not look.number:
         words = ", ".join(map(str, planned))

@@ -20,9 +20,15 @@ from captem.plan import BASE_TERMS, PRIMARY_TERM, TESTS, Locked
 CLAIMS = ("primary", "secondary", "sensitivity")
 COLUMNS = ("row_id", "analysis", "outcome", "subset", "term", "role", "planned", "why")
 PLANNED, EXPLORATORY, DESCRIPTIVE = "planned", "exploratory", "descriptive"
-# Keys of the plan that matter to every row that claims something.
-_ALWAYS = ("outcome", "follow_up", "on_problem", "confirmatory_sources", "alpha", "looks")
 _OF_MODELS = ("model", "mib1_floor", "missing")
+# Keys of what the plan keeps of the config begin so; its columns and the seed matter to no row.
+_CONFIG = "config."
+# Keys of the plan that matter to every row that claims something.
+OF_EVERY_ROW = (
+    "outcome", "follow_up", "on_problem", "confirmatory_sources", "alpha", "looks",
+    "config.checks", "config.suv_tolerance",
+)  # fmt: skip
+_OF_SENSITIVITY = ("sensitivity", "config.noise", "config.sensitivity", "config.surrogate")
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def differing(plan: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
     Parameters
     ----------
     plan : as it was locked.
-    settings : of the study, as resolved.
+    settings : of the study, as resolved, and those that `captem.plan.of_config` returns.
     """
     model = plan["model"]
     base = BASE_TERMS[model["name"]]
@@ -55,6 +61,8 @@ def differing(plan: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
             sorted(plan["confirmatory_sources"]), sorted(settings["confirmatory_sources"]),
         ),
     }  # fmt: skip
+    for key in sorted(name for name in plan if name.startswith(_CONFIG)):
+        asked |= _each(key, plan[key], settings[key])
     return {
         name: (_said(planned), _said(done))
         for name, (planned, done) in asked.items()
@@ -62,7 +70,19 @@ def differing(plan: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
     }
 
 
+def _each(name: str, planned: Any, done: Any) -> dict[str, tuple[Any, Any]]:
+    """Return each setting below a name, as planned and as done."""
+    if not isinstance(planned, dict) or not isinstance(done, dict):
+        return {name: (planned, done)}
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*planned, *done}):
+        found |= _each(f"{name}.{key}", planned.get(key), done.get(key))
+    return found
+
+
 def _said(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -153,7 +173,7 @@ def _against(
         words = " and ".join(f"{name} had {count} rows" for name, count in had.items())
         yield f"{words} when this was locked"
     for name, (planned, done) in other.items():
-        if name.partition(".")[0] in keys:
+        if _key_of(name) in keys:
             yield f"{name} is {done}, planned was {planned}"
     if role == "sensitivity" and not _in_set(row, locked.plan["sensitivity"]):
         yield "not in the sensitivity set of the plan"
@@ -161,15 +181,21 @@ def _against(
         yield look.why
 
 
+def _key_of(setting: str) -> str:
+    """Return the key of the plan that a setting belongs to."""
+    parts = setting.split(".")
+    return ".".join(parts[:2]) if setting.startswith(_CONFIG) else parts[0]
+
+
 def _matters(row: Mapping[str, Any]) -> tuple[str, ...]:
-    keys: tuple[str, ...] = _ALWAYS
+    keys: tuple[str, ...] = OF_EVERY_ROW
     analysis = str(row["analysis"])
     if analysis.startswith(("model.", "sensitivity.")):
         keys += _OF_MODELS
     if row["outcome"] == "criterion":
         keys += ("criterion",)
     if analysis.startswith(("sensitivity.", "bias.")):
-        keys += ("sensitivity",)
+        keys += _OF_SENSITIVITY
     return keys
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from captem import looks_table, rounding
-from captem.plan import CHANGE, CURRENT, TAKEN, Locked
+from captem import looks_table, plan_roles, rounding
+from captem.plan import CHANGE, CURRENT, NOT_PLANNED, TAKEN, Locked
 
 ONE_LOOK = "P values and intervals elsewhere are those of a single look."
 
@@ -22,7 +22,7 @@ def sentences(locked: Locked, looks: pd.DataFrame, deviations: pd.DataFrame) -> 
     looks, deviations : `plan/looks.csv` and `plan/deviations.csv`.
     """
     said = [_look(locked, looks)]
-    had = locked.had_rows(locked.since)
+    had = locked.had_rows(plan_roles.OF_EVERY_ROW)
     if had:
         words = " and ".join(had)
         said.append(f"{words[:1].upper()}{words[1:]} had data before what is planned was locked: "
@@ -44,7 +44,8 @@ def _look(locked: Locked, looks: pd.DataFrame) -> str:
     rows = looks[looks["question"].eq(CHANGE)].to_dict("records")
     now = next((row for row in rows if row["status"] == CURRENT), None)
     if now is None:
-        return f"This data cut is no look that {plan} names: every result here is exploratory."
+        why = next((row["reason"] for row in rows if row["status"] == NOT_PLANNED), "")
+        return f"Every result here is exploratory: by {plan} this data cut is no look, as {why}."
     number = int(now["look"])
     name = f"Look {number} of {total}" if total > 1 else "The analysis"
     if pd.isna(now["p_value"]) or pd.isna(now["boundary_p"]):

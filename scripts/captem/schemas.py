@@ -364,7 +364,9 @@ LOOKS = pa.DataFrameSchema(
             }.items()
         },
         "crossed": pa.Column(
-            object, pa.Check.isin(("yes", "no", "not asked", "exploratory")), nullable=True,
+            object,
+            pa.Check.isin(("yes", "no", "not asked", "not tested", "exploratory")),
+            nullable=True,
             description="is P at or below that of the boundary?",
         ),
         "estimand": pa.Column(object, nullable=True, description="what the estimate is"),

@@ -37,6 +37,7 @@ for _name in (
     "chain",
     "cuts",
     "plan",
+    "look_events",
     "holder",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
@@ -46,6 +47,7 @@ from captem import chain as captem_chain
 from captem import config as captem_config
 from captem import cuts as captem_cuts
 from captem import holder as captem_holder
+from captem import look_events as captem_looks
 from captem import manuscript_list as captem_manuscript
 from captem import plan as captem_plan
 from captem import preflight_rows as captem_preflight
@@ -299,6 +301,30 @@ def seen_sources():
     }
 
 
+def tables_of_patients():
+    """Return the SHA-256 of the table of patients of each source, by its path, by source."""
+    seen = seen_sources()
+    return {
+        source["name"]: {
+            path: seen[path] for path in [source.get("patients")] if path in seen
+        }
+        for source in SETTINGS["sources"]
+    }
+
+
+def tables_to_count(wildcards):
+    """Return the source files, whose rows are written down with the plan; one that is missing stops."""
+    for source in SETTINGS["sources"]:
+        path = source.get("patients")
+        if path and not is_file(path):
+            raise WorkflowError(
+                f"The plan was not locked: {path} of source {source['name']} is not there, and its "
+                "rows are written down with the plan. Before the first patient a table with "
+                "headings only will do (target template makes one)."
+            )
+    return existing_sources(wildcards)
+
+
 def frozen_cuts():
     """Return the frozen data cuts; what is not as it was frozen stops here, before anything runs.
 
@@ -320,16 +346,14 @@ def frozen_cuts():
 FROZEN = frozen_cuts()
 CHAIN = captem_chain.read(f"{FOLDER}/{captem_cuts.CHAIN}")
 WITHDRAWN = captem_cuts.withdrawn(CHAIN)
+# What had happened when this cut was frozen, and everything where it is not.
+HISTORY = captem_looks.history(CHAIN, SETTINGS["cut"])
 # The plan that was locked, None where none was: what counts is the chain, not the file.
-PLAN = captem_plan.locked(CHAIN)
-# The planned looks at other cuts that were frozen, in the order of their freezing.
-LOOKS_TAKEN = [
-    {"look": cut.record["config"]["plan"]["look"], "cut": cut.name}
-    for cut in FROZEN
-    if PLAN
-    and cut.name != SETTINGS["cut"]
-    and cut.record["config"].get("plan", {}).get("look")
-]
+PLAN = captem_plan.locked(HISTORY)
+if PLAN:
+    PLAN = captem_plan.renamed(PLAN, tables_of_patients())
+# The looks at other cuts before this one.
+LOOKS_TAKEN = captem_looks.taken(HISTORY, SETTINGS["cut"], FROZEN)
 if PLAN and not MIN_COUNT:
     TABLES += ("looks",)
 if LISTING:
@@ -375,12 +399,17 @@ def plan_file(wildcards):
 def plan_settings():
     """Return the params of the rules that hold a run against the plan."""
     names = ("criterion", "follow_up", "mib1_floor", "on_problem", "models")
+    settings = {name: SETTINGS[name] for name in (*names, "confirmatory_sources")}
+    asked, cut = SETTINGS["plan"]["look"], SETTINGS["cut"]
     return {
         "plan": PLAN.as_params(),
-        "settings": {name: SETTINGS[name] for name in (*names, "confirmatory_sources")},
-        "look": SETTINGS["plan"]["look"],
-        "cut": SETTINGS["cut"],
+        "settings": settings | captem_plan.of_config(SETTINGS),
+        "confirmatory": SETTINGS["confirmatory_sources"],
+        "look": asked,
+        "cut": cut,
         "taken": LOOKS_TAKEN,
+        "otherwise": captem_looks.otherwise(HISTORY, cut, asked, FROZEN),
+        "results": FOLDER,
     }
 
 
@@ -719,12 +748,18 @@ def say_what_the_plan_says():
     if not asked & {"all", "report", "statistics", "freeze"}:
         return
     data = Path(path).read_bytes() if path and is_file(path) else None
-    said = [captem_plan.file_differs(PLAN, path, data)]
+    said = [captem_plan.file_differs(captem_plan.locked(CHAIN), path, data)]
+    reasons = SETTINGS["plan"]["deviations"]
+    if reasons and not is_file(reasons):
+        said.append(f"The file of reasons {reasons} of the config is not there.")
     found = [f"{RESULTS}/plan/{name}.csv" for name in ("planned", "deviations")]
     if PLAN and all(map(is_file, found)):
-        reasons = SETTINGS["plan"]["deviations"]
         rows = map(read_rows, found)
         said.append(captem_plan.as_text(PLAN, *rows, reasons, f"{RESULTS}/plan"))
+    looks = f"{RESULTS}/plan/looks.csv"
+    if PLAN and is_file(looks):
+        frozen = "freeze" in asked or any(cut.name == SETTINGS["cut"] for cut in FROZEN)
+        said.append(captem_looks.reminder(frozen, read_rows(looks)))
     for text in filter(None, said):
         print(f"\n{text}", file=sys.stderr)
 

@@ -19,7 +19,7 @@ rule lock_plan:
         # What was there on this day is written down with the plan.
         read=f"{RESULTS}/cohort/ingested/sources.csv",
         marked=rules.ingest_cohort.output.marked,
-        sources=existing_sources,
+        sources=tables_to_count,
         code=needs("lock_plan.py"),
     log:
         f"{RESULTS}/logs/lock_plan.log",
@@ -29,6 +29,8 @@ rule lock_plan:
         results=lambda wildcards: FOLDER,
         path=SETTINGS["plan"]["file"],
         sources=[source["name"] for source in SETTINGS["sources"]],
+        of_config=captem_plan.of_config(SETTINGS),
+        tables=lambda wildcards: tables_of_patients(),
         reason=REASON,
     message:
         "Locking the plan."
@@ -47,6 +49,7 @@ if PLAN:
             past=[
                 f"{RESULTS}/{captem_cuts.CUTS}/{item['cut']}/plan/looks.csv"
                 for item in LOOKS_TAKEN
+                if item["frozen"]
             ],
             reasons=[
                 local(path)
