@@ -21,7 +21,7 @@ from captem.planning_draw import Studies
 CHANGE, MODEL, CRITERION = "transition.signed_rank", "model.krenning", "criterion.mcnemar"
 ANALYSES = (CHANGE, MODEL, CRITERION)
 _SLOPES = 2
-_CACHED = 200_000
+_CACHED = 20_000
 
 
 @dataclass(frozen=True, eq=False)
