@@ -478,7 +478,7 @@ def test_tables_sentences_and_figure_say_the_same(expected):
     assert "nan" not in csv.lower()
     assert not [note for note in of_intervals.notes if "None" in note]
     rows = power_curves.data(power, 0.8)
-    assert set(rows["scenario"]) == {"odds ratio of MIB1 1", "odds ratio of MIB1 2"}
+    assert set(rows["scenario"]) == {"MIB1 OR 1", "MIB1 OR 2"}
     assert "Alt text: Three panels" in planning_words.caption(rows, settings, "recorded")
 
 

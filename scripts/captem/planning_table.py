@@ -68,6 +68,7 @@ def power_table(
         "who drop out have no second scan.",
         f"The same in all: {planning_words.scenario_words(first, fixed)}." if fixed else "",
         _refusals(power),
+        "OR, odds ratio of a higher follow-up score, per doubling of MIB1 or per cycle.",
         planning_words.SIMULATED,
         *footnotes.notes(),
     ]

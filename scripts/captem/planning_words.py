@@ -28,8 +28,8 @@ ESTIMATES = {
 _NAMES = {
     "baseline": "baseline mix",
     "change": "change",
-    "mib1_odds_ratio": "odds ratio of MIB1",
-    "cycle_odds_ratio": "odds ratio of a cycle",
+    "mib1_odds_ratio": "MIB1 OR",
+    "cycle_odds_ratio": "cycle OR",
     "drop_out": "drop-out",
     "reader_error": "reader error",
     "lesions": "lesions",
@@ -155,7 +155,8 @@ def caption(rows: pd.DataFrame, settings: Mapping[str, Any], data: str) -> str:
         f"number of patients who enter the study, in {settings['replicates']:,} simulated studies "
         "at each point; bars, 95% intervals of the simulation; dashed line, the power that is "
         f"asked for ({settings['target']:.0%}). An analysis that is refused for too few patients "
-        "rejects nothing. "
+        "rejects nothing. OR, odds ratio of a higher follow-up score, per doubling of MIB1 or per "
+        "cycle. "
     )
     if len(shown) > 1:
         text += f"First line: {first}; the others differ from it as the legend says. "
