@@ -19,12 +19,8 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slurm, pytest.mark.xdist_group("
 
 # What is run: files of a study, and the rule whose job meets the accident.
 STUDY = "published_case"
-TARGETS = (
-    f"results/{STUDY}/cohort/statistics.csv",
-    f"results/{STUDY}/transitions/statistics.csv",
-    "--configfile",
-    f"config/{STUDY}.yaml",
-)
+FILES = ("cohort/statistics.csv", "transitions/statistics.csv")
+TARGETS = (*(f"results/{STUDY}/{name}" for name in FILES), "--configfile", f"config/{STUDY}.yaml")
 RULE = "release_cohort"
 # Of the profile only how soon it asks is changed: here nothing waits in a queue.
 PROFILE = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "1")
@@ -37,7 +33,9 @@ def local(tmp_path_factory) -> dict[str, str]:
     clone = make_clone(tmp_path_factory.mktemp("local") / "captem")
     done = clone.snakemake(*TARGETS)
     assert done.returncode == 0, done.stdout
-    return soak.contents(clone.results(STUDY))
+    found = soak.contents(clone.results(STUDY))
+    assert set(FILES) <= set(found)
+    return found
 
 
 @pytest.fixture
