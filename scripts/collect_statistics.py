@@ -16,15 +16,12 @@ with logged(snakemake.log[0]):
     if params.get("plan"):
         from pathlib import Path
 
-        from captem import chain, look_events, looks, plan, plan_roles
+        from captem import looks, plan, plan_roles
 
         locked = plan.from_params(params.plan)
-        n = looks.patients(locked, table, read_frame(snakemake.input.patients))
-        look = looks.which(
-            locked, params.look, n, params.taken, params.confirmatory, params.otherwise
-        )
-        if look.number:
-            look_events.note(Path(params.results) / chain.FOLDER, look.number, params.cut)
+        tables = [Path(snakemake.input.patients), Path(snakemake.input.lesions)]
+        look, seen, _ = looks.of_run(locked, table, tables, dict(params.items()))
+        looks.note(look, seen, locked, table, params.results)
         table, planned = plan_roles.judged(table, locked, params.settings, look)
         write_frame(snakemake.output.planned, planned)
     write_frame(snakemake.output.statistics, table)

@@ -20,8 +20,9 @@ with logged(snakemake.log[0]):
     params = snakemake.params
     settings, cut = params.settings, params.cut
     rows, patients = read_frame(given.statistics), read_frame(given.patients)
-    n = looks.patients(locked, rows, patients)
-    look = looks.which(locked, params.look, n, params.taken, params.confirmatory, params.otherwise)
+    look, _, before = looks.of_run(
+        locked, rows, [Path(given.patients), Path(given.lesions)], dict(params.items())
+    )
     past = [looks.of_its_cut(read_frame(path)) for path in given.get("past", [])]
     found = looks.table(
         locked,
@@ -40,5 +41,7 @@ with logged(snakemake.log[0]):
     if path and Path(path).is_file():
         text = yaml_text.decoded(Path(path).read_bytes(), path)
         reasons = plan_deviations.read(text, path)
-    deviations = plan_deviations.found(locked, settings, rows, patients, found, look, reasons)
+    deviations = plan_deviations.found(
+        locked, settings, rows, patients, found, look, reasons, before
+    )
     write_frame(out.deviations, deviations)

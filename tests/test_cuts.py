@@ -164,10 +164,17 @@ def test_frozen_cuts_are_in_the_order_of_their_freezing(tmp_path):
 
 def test_sources_of_a_frozen_name_are_looked_at_before_anything_runs(tmp_path):
     found = cuts.check(frozen(tmp_path))
-    cuts.check_name(found, "2026-08-01", {"p.csv": "1" * 64})
-    cuts.check_name(found, "2026-11-01", {"p.csv": "9" * 64})
+    same, other = "1" * 64, "9" * 64
+    cuts.check_name(found, "2026-08-01", {"p.csv": same}, ["p.csv"])
+    cuts.check_name(found, "2026-08-01", {"moved.csv": same}, ["moved.csv"])
+    cuts.check_name(found, "2026-08-01", {}, ["p.csv"])
+    cuts.check_name(found, "2026-11-01", {"p.csv": other}, ["p.csv"])
     with pytest.raises(CaptemError, match="Give the new data a name of their own"):
-        cuts.check_name(found, "2026-08-01", {"p.csv": "9" * 64})
+        cuts.check_name(found, "2026-08-01", {"p.csv": other}, ["p.csv"])
+    with pytest.raises(CaptemError, match=r"q\.csv was no source then\n  - p\.csv was a source then"):
+        cuts.check_name(found, "2026-08-01", {"q.csv": other}, ["q.csv"])
+    with pytest.raises(CaptemError, match=r"q\.csv was no source then"):
+        cuts.check_name(found, "2026-08-01", {"p.csv": same, "q.csv": other}, ["p.csv", "q.csv"])
 
 
 def test_verify_says_what_it_checked(tmp_path):

@@ -7,9 +7,18 @@ from pathlib import Path
 import pytest
 from captem import chain, look_events, plan
 from captem.cuts import Cut
+from captem.errors import CaptemError
 from plans import made
 
 CUT = "2026-08-01"
+
+
+def seen(cut: str = CUT, patients: int = 10, data: str = "a", **reading: str) -> look_events.Seen:
+    """Data of a run; other `data` are other tables of the same path."""
+    return look_events.Seen(
+        cut, patients, data, {"prospective": patients + 2},
+        {"prospective": {"p.csv": data * 64}}, reading or {"prospective": "as planned"},
+    )  # fmt: skip
 
 
 def begun(folder: Path, *versions: dict) -> Path:
@@ -31,18 +40,20 @@ def frozen(folder: Path, name: str, n: int, look: int = 1) -> Cut:
 def test_a_look_is_written_down_once(tmp_path):
     events = begun(tmp_path)
     for _ in range(2):
-        look_events.note(events, 1, CUT)
+        look_events.note(events, 1, seen())
     entries = chain.checked(events)
     assert [entry.event for entry in entries] == ["lock_plan", "look"]
-    assert chain.in_words(entries[1]) == f"look 1 taken at data cut {CUT}"
+    assert (
+        chain.in_words(entries[1]) == f"look 1 taken: data cut {CUT}, 10 patients with both scans"
+    )
     assert look_events.taken(entries, CUT, []) == []
 
 
 def test_looks_at_other_cuts_are_known_with_what_they_had(tmp_path):
     events = begun(tmp_path)
-    look_events.note(events, 1, "2026-05-01")
+    look_events.note(events, 1, seen("2026-05-01"))
     cuts = [frozen(tmp_path, "2026-05-01", 11)]
-    look_events.note(events, 2, "2026-06-01")
+    look_events.note(events, 2, seen("2026-06-01"))
     told = look_events.taken(chain.checked(events), CUT, cuts)
     assert told == [
         {"look": 1, "cut": "2026-05-01", "frozen": True, "patients": 11,
@@ -54,7 +65,7 @@ def test_looks_at_other_cuts_are_known_with_what_they_had(tmp_path):
 
 def test_a_look_at_another_question_says_so(tmp_path):
     events = begun(tmp_path)
-    look_events.note(events, 1, "2026-05-01")
+    look_events.note(events, 1, seen("2026-05-01"))
     begun(tmp_path, made(), made(outcome="suvmax"))
     (told,) = look_events.taken(chain.checked(events), CUT, [])
     assert told["same"] == ["model"]
@@ -62,10 +73,10 @@ def test_a_look_at_another_question_says_so(tmp_path):
 
 def test_a_frozen_cut_knows_only_what_had_happened_then(tmp_path):
     events = begun(tmp_path)
-    look_events.note(events, 1, "2026-05-01")
+    look_events.note(events, 1, seen("2026-05-01"))
     cuts = [frozen(tmp_path, "2026-05-01", 11)]
     begun(tmp_path, made(), made(follow_up="first"))
-    look_events.note(events, 2, CUT)
+    look_events.note(events, 2, seen())
     entries = chain.checked(events)
     then = look_events.history(entries, "2026-05-01")
     assert plan.locked(then).version == 1 and plan.locked(entries).version == 2
@@ -79,7 +90,7 @@ def test_a_frozen_cut_knows_only_what_had_happened_then(tmp_path):
 )
 def test_a_cut_stays_the_look_it_was(tmp_path, asked, why):
     events = begun(tmp_path)
-    look_events.note(events, 1, CUT)
+    look_events.note(events, 1, seen())
     said = look_events.otherwise(chain.checked(events), CUT, asked, [])
     assert why in said and bool(said) == bool(why)
 
@@ -96,3 +107,82 @@ def test_a_look_that_is_not_frozen_is_said():
     said = look_events.reminder(False, looks)
     assert "This data cut is look 2 of the plan" in said and "make freeze" in said
     assert look_events.reminder(True, looks) == look_events.reminder(False, looks[:1]) == ""
+
+
+def test_other_data_at_the_same_look_are_written_down_and_said(tmp_path):
+    events = begun(tmp_path)
+    look_events.note(events, 1, seen())
+    look_events.note(events, 1, seen(data="b"))
+    look_events.note(events, 1, seen())
+    entries = chain.checked(events)
+    assert [entry.details["data"] for entry in entries[1:]] == ["a", "b"]
+    (before,) = look_events.before(entries, seen(data="b"))
+    assert {**before, "day": ""} == {"look": 1, "cut": CUT, "day": "", "patients": 10}
+    assert look_events.before(entries[:2], seen()) == []
+
+
+def test_results_seen_outside_the_looks_are_written_down_and_are_no_look(tmp_path):
+    events = begun(tmp_path)
+    look_events.note(events, 0, seen("2026-06-01"))
+    entries = chain.checked(events)
+    assert chain.in_words(entries[-1]).startswith("results seen outside the planned looks")
+    assert look_events.taken(entries, CUT, []) == []
+    assert look_events.otherwise(entries, "2026-06-01", 1, []) == ""
+    assert [event["look"] for event in look_events.before(entries, seen())] == [0]
+
+
+def test_of_a_frozen_cut_nothing_is_written_down(tmp_path):
+    events = begun(tmp_path)
+    frozen(tmp_path, CUT, 10)
+    look_events.note(events, 0, seen())
+    assert [entry.event for entry in chain.checked(events)] == ["lock_plan", "freeze"]
+
+
+@pytest.mark.parametrize(
+    ("patients", "said"), [(9, ""), (10, ""), (11, "10 patients, and it has 11")]
+)
+def test_a_look_gets_no_more_patients_once_it_was_seen(tmp_path, patients, said):
+    events = begun(tmp_path)
+    look_events.note(events, 1, seen())
+    now = seen(patients=patients, data="b")
+    why = look_events.against(chain.checked(events), now, 1, ["prospective"])
+    assert said in why and bool(why) == bool(said)
+
+
+def test_how_tables_are_read_is_free_until_results_were_seen(tmp_path):
+    events = begun(tmp_path)
+    other = seen("2026-11-01", prospective="otherwise")
+    assert look_events.against(chain.checked(events), other, 1, ["prospective"]) == ""
+    look_events.note(events, 0, seen())
+    entries = chain.checked(events)
+    assert "is another since" in look_events.against(entries, other, 1, ["prospective"])
+    assert look_events.against(entries, other, 1, ["another"]) == ""
+    assert look_events.against(entries, seen("2026-11-01"), 1, ["prospective"]) == ""
+
+
+def test_where_a_table_is_does_not_matter_to_how_it_is_read():
+    plain = {"ward": {"sheet": "May", "columns": {"mib1": "Ki67"}, "missing_codes": ["NA"]}}
+    first = look_events.reading_of(plain)
+    assert first == look_events.reading_of({"ward": plain["ward"] | {"sheet": "June"}})
+    assert first != look_events.reading_of({"ward": plain["ward"] | {"missing_codes": []}})
+
+
+def test_what_was_seen_counts_when_an_amendment_is_locked(tmp_path):
+    """A config of headings only, after a look that was not frozen, had data all the same."""
+    events = begun(tmp_path)
+    look_events.note(events, 1, seen(patients=20))
+    look_events.note(events, 1, seen(patients=18, data="b"))
+    entries = chain.checked(events)
+    assert look_events.rows_by_source(entries) == {"prospective": 22}
+    assert look_events.largest(entries) == (1, 20)
+    held = look_events.tables(entries, {"prospective": {"empty.csv": "0" * 64}})
+    assert set(held["prospective"].values()) == {"0" * 64, "a" * 64, "b" * 64}
+
+
+@pytest.mark.parametrize("patients", [[30], [10, 15]])
+def test_an_amendment_goes_on_from_the_looks_that_were_taken(patients):
+    amended = made(looks={"patients": patients})
+    with pytest.raises(CaptemError, match="look 2 was taken with 20 patients"):
+        plan.check_looks(amended, (2, 20), "my_plan.yaml")
+    plan.check_looks(made(looks={"patients": [10, 20]}), (2, 20), "my_plan.yaml")
+    plan.check_looks(amended, (0, 0), "my_plan.yaml")

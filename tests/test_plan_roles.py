@@ -69,7 +69,6 @@ def test_sources_with_data_before_the_plan_stay_exploratory(synthetic: Study) ->
          lambda t: t["analysis"].str.startswith(("sensitivity.", "bias."))),
         ("surrogate", {}, {"none_below": 1.0}, "config.surrogate.none_below",
          lambda t: t["analysis"].str.startswith(("sensitivity.", "bias."))),
-        ("seed", 1, 2, "config.seed", lambda t: t["role"].isna()),
         ("sources", {"w": {"sheet": "A"}}, {"w": {"sheet": "B"}}, "config.sources.w.sheet",
          lambda t: t["role"].isna()),
     ],
@@ -82,6 +81,18 @@ def test_settings_beside_the_plan_are_held_against_it(
     assert told["planned"].eq("exploratory").equals(concerned(told))
     other = plan_roles.differing(plan.plan, synthetic.settings | settings)
     assert list(other) == [name]
+
+
+def test_another_seed_matters_where_random_numbers_are_drawn(synthetic: Study) -> None:
+    told = judge(synthetic, locked(made() | {"config.seed": 1}), **{"config.seed": 2})
+    told = told.loc[claims(synthetic)]
+    other = set(told.index[told["planned"].eq("exploratory")])
+    names = ("/imputed", "/bootstrap", "/permutation", "/mean_gain", ".reader_error/")
+    others = {name for name in other if not any(word in name for word in names)}
+    assert all(name.startswith("bias.no_effect/") for name in others)
+    assert "model.krenning/krenning/confirmatory/log2_mib1/permutation" in other
+    assert "sensitivity.reader_error/krenning/confirmatory/rate_0.1" in other
+    assert told.loc[sorted(other), "why"].str.contains("config.seed is 2, planned was 1").all()
 
 
 def test_an_amendment_after_the_data_takes_what_it_changed_and_no_more(synthetic: Study) -> None:

@@ -193,7 +193,10 @@ def in_words(entry: Entry) -> str:
     if entry.event == LOCK_PLAN:
         return f"plan locked, version {details.get('version')}"
     if entry.event == LOOK:
-        return f"look {details.get('look')} taken at data cut {details.get('cut')}"
+        who = f"data cut {details.get('cut')}, {details.get('patients')} patients with both scans"
+        if details.get("look"):
+            return f"look {details['look']} taken: {who}"
+        return f"results seen outside the planned looks: {who}"
     cuts = ", ".join(details.get("cuts", {}))
     return "consent withdrawn: a patient was taken out" + (
         f" of the frozen data cuts {cuts}" if cuts else ""

@@ -135,7 +135,8 @@ def freeze(
     if name in frozen:
         other = differences(frozen[name].record, record)
         if other:
-            raise CaptemError(_frozen_with_other_data(name, other))
+            gone = _withdrawn(frozen[name])
+            raise CaptemError(_frozen_with_other_data(name, other, withdrawn=gone))
         return f"The data cut {name} is frozen already, with this content: {frozen[name].folder}"
     folder = results / CUTS / name
     if folder.exists():
@@ -157,10 +158,14 @@ def freeze(
     return f"The data cut {name} is frozen: {folder}"
 
 
-def _frozen_with_other_data(name: str, other: Sequence[str]) -> str:
+def _frozen_with_other_data(name: str, other: Sequence[str], *, withdrawn: bool) -> str:
     listed = "\n".join(f"  - {difference}" for difference in other)
+    after = (
+        "A patient who withdrew consent was taken out of it, and its results cannot be made again "
+        "from an export without the patient. " if withdrawn else ""
+    )  # fmt: skip
     return (
-        f"The data cut {name} is frozen, and this run is not what was frozen:\n{listed}\n"
+        f"The data cut {name} is frozen, and this run is not what was frozen:\n{listed}\n{after}"
         "A frozen cut never changes. Give the new data a name of their own in the config, such as "
         'cut: "2026-12-01", and run it again.'
     )
@@ -351,26 +356,44 @@ def check_none_under_way(results: str | Path) -> None:
         )
 
 
-def check_name(cuts: Iterable[Cut], name: str, sources: Mapping[str, str]) -> None:
-    """Check that the sources of a frozen name are what they were.
+def check_name(
+    cuts: Iterable[Cut], name: str, sources: Mapping[str, str], paths: Iterable[str]
+) -> None:
+    """Check that the sources of a frozen name are what they were, wherever they are now.
 
     Parameters
     ----------
     cuts : the frozen cuts.
     name : the cut that the config names.
     sources : SHA-256 of the source files that are there, by the path that the config gives.
+    paths : of all source files of the config, there or not.
 
     Raises
     ------
     CaptemError
-        If that cut is frozen, and a source has other bytes.
+        If that cut is frozen, and the config names other data.
     """
     for cut in cuts:
-        if cut.name == name:
-            known = {path: seen for path, seen in cut.record["sources"].items() if path in sources}
-            other = _of_sources(known, {path: sources[path] for path in known})
-            if other:
-                raise CaptemError(_frozen_with_other_data(name, other))
+        if cut.name != name:
+            continue
+        then, asked = cut.record["sources"], set(paths)
+        held, there = set(then.values()), set(sources.values())
+        other = [
+            f"{path} holds other data than then" if path in then else f"{path} was no source then"
+            for path, digest in sources.items()
+            if digest not in held
+        ]
+        other += [
+            f"{path} was a source then, and is none now"
+            for path, digest in then.items()
+            if path not in asked and digest not in there
+        ]
+        if other:
+            raise CaptemError(_frozen_with_other_data(name, other, withdrawn=_withdrawn(cut)))
+
+
+def _withdrawn(cut: Cut) -> bool:
+    return bool(cut.record.get("withdrawn"))
 
 
 def named(cuts: Sequence[Cut], name: str, current: str) -> Cut:

@@ -1,14 +1,19 @@
 """Looks as events of a study: each is written down in the chain before its result is.
 
 A look that was seen cannot be unseen: it stands in the chain whether or not its data cut is frozen
-afterwards. What the next look has to allow for is read from the frozen cut, so that no look counts
-as planned while an earlier one is not frozen. Only the standard library is needed here.
+afterwards. So does each time that results were seen under a locked plan without being a look
+(`look` 0), and a look whose data were others when it was run again. What the next look has to allow
+for is read from the frozen cut, so that no look counts as planned while an earlier one is not
+frozen. Only the standard library is needed here.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +22,55 @@ from captem.cuts import Cut
 
 # Keys of a plan without which a question is another one.
 _OF_QUESTION = {plan.CHANGE: ("outcome",), plan.MODEL: ("model", "missing")}
+# Settings of a source that say where its tables are, which is for each export to say.
+_PLACES = ("redcap", "sheet", "lesions_sheet")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run has before it: the data of a cut under a locked plan.
+
+    Attributes
+    ----------
+    cut : the data cut of the run.
+    patients : of the planned sources, with both scans.
+    data : SHA-256 of the clean tables.
+    rows : patients of each source.
+    sources : SHA-256 of the table of patients of each source, by its path, by source.
+    reading : what of the settings of each source decides what is read from its tables, as SHA-256.
+    """
+
+    cut: str
+    patients: int
+    data: str
+    rows: Mapping[str, int]
+    sources: Mapping[str, Mapping[str, str]]
+    reading: Mapping[str, str]
+
+
+def data_of(tables: Sequence[Path]) -> str:
+    """Return one SHA-256 for the content of some tables."""
+    digest = hashlib.sha256()
+    for path in tables:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def reading_of(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return a SHA-256 of how each source is read: headings, visits, codes, units, dates.
+
+    Parameters
+    ----------
+    sources : settings by source (`captem.plan.of_config`, `config.sources`).
+    """
+    kept = {
+        name: {key: value for key, value in settings.items() if key not in _PLACES}
+        for name, settings in sources.items()
+    }
+    return {
+        name: hashlib.sha256(json.dumps(found, sort_keys=True).encode("utf-8")).hexdigest()
+        for name, found in kept.items()
+    }
 
 
 def history(entries: Sequence[chain.Entry], cut: str) -> list[chain.Entry]:
@@ -49,7 +103,7 @@ def taken(entries: Sequence[chain.Entry], cut: str, frozen: Sequence[Cut]) -> li
     now = plan.locked(entries)
     found: dict[str, dict[str, Any]] = {}
     for place, entry in enumerate(entries):
-        if entry.event != chain.LOOK or entry.details["cut"] == cut:
+        if not _is_look(entry) or entry.details["cut"] == cut:
             continue
         name = entry.details["cut"]
         then = plan.locked(entries[:place])
@@ -68,6 +122,10 @@ def taken(entries: Sequence[chain.Entry], cut: str, frozen: Sequence[Cut]) -> li
             },
         )
     return list(found.values())
+
+
+def _is_look(entry: chain.Entry) -> bool:
+    return entry.event == chain.LOOK and entry.details["look"] > 0
 
 
 def _patients(folder: Path) -> int | None:
@@ -96,17 +154,122 @@ def otherwise(entries: Sequence[chain.Entry], cut: str, asked: int, frozen: Sequ
         if item.name == cut and was != asked:
             return f"this data cut was frozen as {f'look {was}' if was else 'no look'}"
     for entry in entries:
-        if entry.event == chain.LOOK and entry.details["cut"] == cut:
+        if _is_look(entry) and entry.details["cut"] == cut:
             was = entry.details["look"]
             return "" if was == asked else f"this data cut was taken as look {was} on {entry.day}"
     return ""
 
 
-def note(folder: Path, number: int, cut: str) -> None:
-    """Write a look down, once."""
+def against(
+    entries: Sequence[chain.Entry], seen: Seen, asked: int, confirmatory: Sequence[str]
+) -> str:
+    """Say why the data of a run cannot be the look that the config calls them; else nothing.
+
+    Parameters
+    ----------
+    entries : the history of this cut.
+    asked : `plan: look` of the config.
+    confirmatory : the sources that the plan calls so.
+    """
+    for entry in entries:
+        if entry.event != chain.LOOK:
+            continue
+        for source in confirmatory:
+            was = entry.details["reading"].get(source)
+            if was and was != seen.reading.get(source, was):
+                return (
+                    f"results were seen on {entry.day}, and how the tables of {source} are read is "
+                    "another since (columns, visits, missing_codes, units or date_order): put it "
+                    "back, or give the headings of the table their old names"
+                )
+    for entry in entries:
+        own = _is_look(entry) and entry.details["cut"] == seen.cut
+        if own and entry.details["look"] == asked and seen.patients > entry.details["patients"]:
+            return (
+                f"look {asked} was taken at this data cut on {entry.day} with "
+                f"{entry.details['patients']} patients, and it has {seen.patients} now"
+            )
+    return ""
+
+
+def before(entries: Sequence[chain.Entry], seen: Seen) -> list[dict[str, Any]]:
+    """Return what was seen before under the plan, other than the data of this run.
+
+    Returns
+    -------
+    For each, in their order: `look` (0 for none), `cut`, `day` and `patients`.
+    """
+    return [
+        {"day": entry.day, **{key: entry.details[key] for key in ("look", "cut", "patients")}}
+        for entry in entries
+        if entry.event == chain.LOOK
+        and (entry.details["cut"], entry.details["data"]) != (seen.cut, seen.data)
+    ]
+
+
+def note(folder: Path, number: int, seen: Seen) -> None:
+    """Write down what is about to be seen, once; of a frozen cut nothing.
+
+    Parameters
+    ----------
+    folder : of the chain.
+    number : the planned look that this is; 0 where it is none.
+    """
     entries = chain.read(folder)
-    if not any(entry.event == chain.LOOK and entry.details["cut"] == cut for entry in entries):
-        chain.append(folder, chain.LOOK, {"look": number, "cut": cut}, name=f"{number}_{cut}")
+    details = {
+        "look": number, "cut": seen.cut, "patients": seen.patients, "data": seen.data,
+        "rows": dict(seen.rows), "sources": {name: dict(of) for name, of in seen.sources.items()},
+        "reading": dict(seen.reading),
+    }  # fmt: skip
+    known = ("look", "cut", "data", "reading")
+    for entry in entries:
+        if entry.event == chain.FREEZE and entry.details["cut"] == seen.cut:
+            return
+        same = entry.event == chain.LOOK and all(
+            entry.details[key] == details[key] for key in known
+        )
+        if same:
+            return
+    chain.append(folder, chain.LOOK, details, name=f"{number}_{seen.cut}")
+
+
+def rows_by_source(entries: Sequence[chain.Entry]) -> dict[str, int]:
+    """Return the most patients that each source had when results were seen."""
+    most: dict[str, int] = {}
+    for entry in entries:
+        if entry.event == chain.LOOK:
+            for name, count in entry.details["rows"].items():
+                most[name] = max(count, most.get(name, 0))
+    return most
+
+
+def largest(entries: Sequence[chain.Entry]) -> tuple[int, int]:
+    """Return the number of the last look that was taken, and the most patients of any; 0 for none."""
+    taken = [entry.details for entry in entries if _is_look(entry)]
+    return (
+        max((look["look"] for look in taken), default=0),
+        max((look["patients"] for look in taken), default=0),
+    )
+
+
+def tables(
+    entries: Sequence[chain.Entry], today: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Return the tables of today with those that results were seen of.
+
+    Parameters
+    ----------
+    today : SHA-256 of the table of patients of each source, by its path, by source.
+    """
+    found = {name: dict(files) for name, files in today.items()}
+    for entry in entries:
+        if entry.event == chain.LOOK:
+            for name, files in entry.details["sources"].items():
+                of_source = found.setdefault(name, {})
+                for path, digest in files.items():
+                    if of_source.setdefault(path, digest) != digest:
+                        of_source[f"{path} (entry {entry.number} of the chain)"] = digest
+    return found
 
 
 def reminder(frozen: bool, looks: Sequence[Mapping[str, str]]) -> str:

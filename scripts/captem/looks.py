@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ import pandas as pd
 from scipy import stats
 
 from captem import (
+    chain,
     criterion_rows,
+    look_events,
     paired,
     plan_roles,
     proportions,
@@ -30,6 +33,7 @@ from captem import (
 )
 from captem import group_sequential as sequential
 from captem.columns import COUNTS, MEASURES
+from captem.files import read_frame
 from captem.plan import (
     AHEAD,
     CHANGE,
@@ -88,12 +92,61 @@ def which(
                         "then run this one again")  # fmt: skip
     if set(sources) != set(locked.plan["confirmatory_sources"]):
         return Look(0, "the config has other confirmatory sources than the plan")
+    skipped = locked.plan["looks"]["patients"][: asked - 1]
+    if len(taken) < len(skipped) and n <= skipped[-1]:
+        return Look(0, f"look {asked} comes after the one that is planned at {skipped[-1]} "
+                    f"patients with both scans, and {n} have both: was look {asked - 1} meant?")  # fmt: skip
     most = max((before["patients"] or 0 for before in taken), default=0)
     if n <= most:
         said = f"{n} patient{' has' if n == 1 else 's have'} both scans"
         more = f", {most} had at the look before: a look needs more" if most else ""
         return Look(0, said + more)
     return Look(asked)
+
+
+def of_run(
+    locked: Locked, rows: pd.DataFrame, tables: Sequence[Path], params: Mapping[str, Any]
+) -> tuple[Look, look_events.Seen, list[dict[str, Any]]]:
+    """Return which look a run is, what it has seen, and what was seen before it.
+
+    Parameters
+    ----------
+    rows : `statistics.csv`.
+    tables : the clean tables, patients first.
+    params : `results`, `cut`, `look`, `taken`, `confirmatory`, `otherwise`, `settings` and
+        `tables` of the run (`plan_settings` of the workflow).
+
+    Returns
+    -------
+    The look; the data of the run; the events before (`captem.look_events.before`).
+    """
+    who = read_frame(tables[0])
+    seen = look_events.Seen(
+        cut=params["cut"],
+        patients=patients(locked, rows, who),
+        data=look_events.data_of(tables),
+        rows={str(name): int(count) for name, count in who["source"].value_counts().items()},
+        sources=params["tables"],
+        reading=look_events.reading_of(params["settings"]["config.sources"]),
+    )
+    entries = chain.read(Path(params["results"]) / chain.FOLDER)
+    entries = look_events.history(entries, seen.cut)
+    planned = locked.plan["confirmatory_sources"]
+    otherwise = params["otherwise"] or look_events.against(entries, seen, params["look"], planned)
+    look = which(
+        locked, params["look"], seen.patients, params["taken"], params["confirmatory"], otherwise
+    )
+    return look, seen, look_events.before(entries, seen)
+
+
+def note(
+    look: Look, seen: look_events.Seen, locked: Locked, rows: pd.DataFrame, results: str | Path
+) -> None:
+    """Write down what is about to be seen; a look at which nothing can be tested is not spent."""
+    subsets = (statistics.CONFIRMATORY, statistics.ALL)
+    found = [_row(rows, locked.plan, CHANGE, subset)["p_value"] for subset in subsets]
+    number = look.number if any(pd.notna(p) for p in found) else 0
+    look_events.note(Path(results) / chain.FOLDER, number, seen)
 
 
 def patients(locked: Locked, rows: pd.DataFrame, patients: pd.DataFrame) -> int:

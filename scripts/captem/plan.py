@@ -192,6 +192,29 @@ def _cross_checks(plan: Mapping[str, Any], sources: Sequence[str]) -> list[str]:
     return faults
 
 
+def check_looks(plan: Mapping[str, Any], taken: tuple[int, int], path: str) -> None:
+    """Check that the looks of an amended plan go on from those that were taken.
+
+    Parameters
+    ----------
+    taken : the last look that was taken and the patients it had (`captem.look_events.largest`).
+    path : of the plan's file, for the message.
+
+    Raises
+    ------
+    CaptemError
+        If there is no look after the last one, or none with more patients.
+    """
+    number, most = taken
+    planned = plan["looks"]["patients"]
+    if number and (len(planned) < number or planned[number - 1 :][-1] < most):
+        raise CaptemError(
+            f"{path}, looks.patients: look {number} was taken with {most} patients, and this plan "
+            f"would end at {planned[-1]} patients, with look {len(planned)}. Keep the looks that "
+            "were taken, and let the last be the end that is meant now."
+        )
+
+
 def of_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a plan keeps of the config beside its own keys, as keys of the plan."""
     kept = {f"config.{name}": settings[name] for name in OF_CONFIG}

@@ -8,7 +8,8 @@ Each deviation has a name, under which `deviations.yaml` of the study gives its 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -57,6 +58,7 @@ def found(
     looks: pd.DataFrame,
     look: Look,
     reasons: Mapping[str, str],
+    before: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return the deviations, a row each, and the reasons that explain none.
 
@@ -69,11 +71,13 @@ def found(
     looks : `captem.looks.table` of the run.
     look : which planned look the run is.
     reasons : as `read` returns them.
+    before : what was seen before (`captem.look_events.before`).
     """
     told = [
         *_settings(locked, settings),
         *_sources(locked, patients),
         *_looks(locked, looks, look),
+        *_seen(look, before),
         *_answers(locked, rows),
     ]
     lines = []
@@ -158,6 +162,36 @@ def _looks(locked: Locked, looks: pd.DataFrame, look: Look) -> Told:
             f"the primary question is asked at {words} patients with both scans",
             f"{look.why}: every result is exploratory",
         )
+
+
+def _seen(look: Look, before: Sequence[Mapping[str, Any]]) -> Told:
+    """Yield what was seen of the results before a planned look."""
+    if not look.number:
+        return
+    own = [event for event in before if event["look"] == look.number]
+    if own:
+        yield (
+            f"looks.{look.number}.data_changed",
+            "the data of a look do not change once its result was seen",
+            f"it was seen with other data {_times(own)}",
+        )
+    outside = [event for event in before if not event["look"]]
+    if outside:
+        yield (
+            "looks.seen_outside",
+            "results are seen at the planned looks only",
+            f"they were seen outside them {_times(outside)}",
+        )
+
+
+def _times(events: Sequence[Mapping[str, Any]]) -> str:
+    first, last = (
+        f"on {event['day']} with {event['patients']} patients"
+        for event in (events[0], events[-1])
+    )
+    if len(events) == 1:
+        return first
+    return f"{len(events)} times, first {first}, last {last}"
 
 
 def _answers(locked: Locked, rows: pd.DataFrame) -> Told:

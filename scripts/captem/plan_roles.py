@@ -8,6 +8,7 @@ look. A reason for a deviation makes it understood, not planned.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,11 @@ CLAIMS = ("primary", "secondary", "sensitivity")
 COLUMNS = ("row_id", "analysis", "outcome", "subset", "term", "role", "planned", "why")
 PLANNED, EXPLORATORY, DESCRIPTIVE = "planned", "exploratory", "descriptive"
 _OF_MODELS = ("model", "mib1_floor", "missing")
-# Keys of what the plan keeps of the config begin so; its columns and the seed matter to no row.
+# Keys of what the plan keeps of the config begin so; the columns of a source matter once results
+# were seen (`captem.look_events.against`).
 _CONFIG = "config."
+# Methods that draw random numbers, which another seed would draw otherwise.
+_BY_CHANCE = re.compile(r"imputation|bootstrap|simulated|draws\)|permutation(?!.*\ball )")
 # Keys of the plan that matter to every row that claims something.
 OF_EVERY_ROW = (
     "outcome", "follow_up", "on_problem", "confirmatory_sources", "alpha", "looks",
@@ -196,6 +200,8 @@ def _matters(row: Mapping[str, Any]) -> tuple[str, ...]:
         keys += ("criterion",)
     if analysis.startswith(("sensitivity.", "bias.")):
         keys += _OF_SENSITIVITY
+    if _BY_CHANCE.search(f"{row['p_method']} {row['interval_method']}"):
+        keys += ("config.seed",)
     return keys
 
 

@@ -342,8 +342,6 @@ def frozen_cuts():
         if not WITHDRAW:
             captem_cuts.check_none_under_way(FOLDER)
         found = captem_cuts.sealed(FOLDER) if WITHDRAW else captem_cuts.check(FOLDER)
-        if not WITHDRAW and any(cut.name == SETTINGS["cut"] for cut in found):
-            captem_cuts.check_name(found, SETTINGS["cut"], seen_sources())
         return found
     except CaptemError as error:
         raise WorkflowError(str(error)) from None
@@ -364,6 +362,19 @@ if PLAN and not MIN_COUNT:
     TABLES += ("looks",)
 if LISTING:
     TABLES += ("listing",)
+
+
+def frozen_sources(wildcards):
+    """Return nothing; a frozen name with other data stops here, before anything runs.
+
+    Asked for as an input of the step that reads the tables: what was frozen can be checked whatever
+    the config names by now.
+    """
+    try:
+        captem_cuts.check_name(FROZEN, SETTINGS["cut"], seen_sources(), SOURCE_FILES)
+    except CaptemError as error:
+        raise WorkflowError(str(error)) from None
+    return []
 
 
 def planned_look(wildcards):
@@ -402,19 +413,32 @@ def plan_file(wildcards):
     return local(path)
 
 
-def plan_settings():
-    """Return the params of the rules that hold a run against the plan."""
+def clean_tables():
+    """Return the clean tables, which a run under a plan is known by."""
+    return {
+        name: f"{RESULTS}/cohort/{name}.csv" for name in ("patients", "lesions")
+    }
+
+
+def settings_of_plan():
+    """Return the settings that are held against the plan."""
     names = ("criterion", "follow_up", "mib1_floor", "on_problem", "models")
     settings = {name: SETTINGS[name] for name in (*names, "confirmatory_sources")}
+    return settings | captem_plan.of_config(SETTINGS)
+
+
+def plan_settings():
+    """Return the params of the rules that hold a run against the plan."""
     asked, cut = SETTINGS["plan"]["look"], SETTINGS["cut"]
     return {
         "plan": PLAN.as_params(),
-        "settings": settings | captem_plan.of_config(SETTINGS),
+        "settings": settings_of_plan(),
         "confirmatory": SETTINGS["confirmatory_sources"],
         "look": asked,
         "cut": cut,
         "taken": LOOKS_TAKEN,
         "otherwise": captem_looks.otherwise(HISTORY, cut, asked, FROZEN),
+        "tables": tables_of_patients(),
         "results": FOLDER,
     }
 

@@ -30,6 +30,7 @@ rule lock_plan:
         path=SETTINGS["plan"]["file"],
         sources=[source["name"] for source in SETTINGS["sources"]],
         of_config=captem_plan.of_config(SETTINGS),
+        settings=settings_of_plan(),
         tables=lambda wildcards: tables_of_patients(),
         reason=REASON,
     message:
@@ -43,7 +44,7 @@ if PLAN:
     rule follow_plan:
         input:
             statistics=f"{RESULTS}/statistics.csv",
-            patients=f"{RESULTS}/cohort/patients.csv",
+            **clean_tables(),
             transitions=f"{RESULTS}/transitions/transitions.csv",
             model=f"{RESULTS}/models/{PLAN.plan['model']['name']}.json",
             past=[

@@ -11,7 +11,7 @@ OUTPUTS:
 
 rule collect_statistics:
     input:
-        **({"patients": f"{RESULTS}/cohort/patients.csv"} if PLAN else {}),
+        **(clean_tables() if PLAN else {}),
         parts=[
             f"{RESULTS}/cohort/statistics.csv",
             f"{RESULTS}/transitions/statistics.csv",
