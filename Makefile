@@ -23,12 +23,13 @@ OPTIONS ?=
 AUDIENCE ?= private
 AGAINST ?=
 REASON ?=
+PATIENT ?=
 BIN := .venv/bin
 READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check preflight manuscript bundle freeze compare verify lock_plan plan demo-refresh template test pictures checks format bench bench-peers calibrate soak lock clean
+.PHONY: run study check preflight manuscript bundle freeze compare verify withdraw lock_plan plan demo-refresh template test pictures checks format bench bench-peers calibrate soak lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -76,6 +77,13 @@ compare: $(READY)
 verify: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores 1 verify $(if $(STUDY),--configfile "$(STUDY)")
+
+# A patient who withdrew consent, out of every result and frozen data cut: PATIENT=A12.
+withdraw: $(READY)
+	$(study-is-there)
+	@test -n "$(PATIENT)" || { echo "Name the patient's code: make withdraw STUDY=... PATIENT=A12"; exit 1; }
+	$(BIN)/snakemake --cores 1 withdraw --config 'withdraw="$(PATIENT)"' \
+	  $(if $(STUDY),--configfile "$(STUDY)")
 
 # Power and widths of intervals of studies to come, by simulation.
 plan: $(READY)

@@ -11,7 +11,16 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    from captem import attribution, changed_data, changed_statistics, comparison, origin, worries
+    from captem import (
+        attribution,
+        changed_data,
+        changed_statistics,
+        comparison,
+        origin,
+        plan,
+        plan_words,
+        worries,
+    )
     from captem.files import read_frame, write_bytes, write_frame, write_text
 
     params, given = snakemake.params, snakemake.input
@@ -36,12 +45,19 @@ with logged(snakemake.log[0]):
         record.get("withdrawn", 0),
         all(record[name] == program[name] for name in ("code", "python", "packages")),
     )
+    looks = ()
+    if params.plan:
+        then = folder / "plan/looks.csv"
+        was = plan_words.of_frozen(record["cut"], read_frame(then)) if then.is_file() else ""
+        now = plan_words.of_look(plan.from_params(params.plan), read_frame(given.looks))
+        looks = tuple(filter(None, [was, now]))
     about = comparison.About(
         params.study,
         record["cut"],
         params.cut,
         params.frozen_on,
         origin.data_kind(read_frame(given.sources)),
+        looks,
     )
     figures = []
     for name, title in params.figures.items():

@@ -45,7 +45,7 @@ def test_entries_are_read_only_files(tmp_path):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 3), st.integers(0, 10_000), st.integers(1, 255))
+@given(st.integers(0, 4), st.integers(0, 10_000), st.integers(1, 255))
 def test_a_changed_byte_is_found(tmp_path_factory, which, where, flip):
     folder = tmp_path_factory.mktemp("chain")
     paths = [entry.path for entry in made(folder, 5)]
@@ -61,6 +61,31 @@ def test_a_changed_byte_is_found(tmp_path_factory, which, where, flip):
 def test_an_entry_that_is_taken_out_is_found(tmp_path, which):
     made(tmp_path)[which].path.unlink()
     with pytest.raises(CaptemError, match="taken out"):
+        chain.checked(tmp_path)
+
+
+def test_the_newest_entries_are_held_against_the_log(tmp_path):
+    made(tmp_path)[-1].path.unlink()
+    with pytest.raises(CaptemError, match="has 3 entries, and 2 are there: the newest are gone"):
+        chain.checked(tmp_path)
+    (tmp_path / chain.LOG).unlink()
+    assert len(chain.checked(tmp_path)) == 2
+
+
+def test_a_log_that_a_killed_run_did_not_write_or_a_spreadsheet_did_is_no_fault(tmp_path):
+    made(tmp_path)
+    log = tmp_path / chain.LOG
+    text = log.read_text()
+    log.write_text("".join(text.splitlines(keepends=True)[:-1]))
+    assert len(chain.checked(tmp_path)) == 3
+    log.write_text(text.replace(",", ";"))
+    assert len(chain.checked(tmp_path)) == 3
+
+
+def test_a_folder_among_the_entries_is_said(tmp_path):
+    made(tmp_path)
+    (tmp_path / "0004_look_x.json").mkdir()
+    with pytest.raises(CaptemError, match="0004_look_x.json is no entry of the chain"):
         chain.checked(tmp_path)
 
 

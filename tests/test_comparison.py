@@ -68,6 +68,35 @@ def test_the_change_is_in_standard_errors_of_the_old_estimate():
     assert found["change_in_se"] == pytest.approx(math.log(1.5) / error, rel=1e-12)
 
 
+def test_simulated_studies_give_no_standard_error():
+    """Their interval is about draws, and not about how much an estimate may move with patients."""
+    drawn = row(2.0, 1.5, 3.0, interval_method="2.5th and 97.5th percentile of simulated studies")
+    found = changed_statistics.compare(statistics.frame([drawn]), statistics.frame([drawn]))
+    assert math.isnan(found["change_in_se"].iloc[0])
+
+
+@pytest.mark.parametrize("roles", [("primary", "exploratory"), ("exploratory", "primary")])
+def test_a_row_has_the_higher_role_of_the_two_cuts(roles):
+    old, new = (row(2, 1.1, 4, role=role) for role in roles)
+    found = changed_statistics.compare(statistics.frame([old]), statistics.frame([new]))
+    assert found["role"].tolist() == ["primary"]
+
+
+def test_a_turned_result_that_is_unstable_is_said_to_be(found):
+    old = [row(2.0, 0.9, 4.4, status="unstable", reason="few")]
+    new = [row(2.2, 1.1, 4.4, status="unstable", reason="few")]
+    turned = changed_statistics.compare(statistics.frame(old), statistics.frame(new))
+    told = comparison.flips_table(dataclasses.replace(found, statistics=turned), ABOUT)
+    assert told.rows[0].cells[4] == (
+        "the interval now excludes no effect; unstable, so read it as exploratory"
+    )
+
+
+def test_the_page_says_which_looks_the_cuts_were(found):
+    about = dataclasses.replace(ABOUT, looks=("The data cut 2026-05-01 was look 1: not crossed.",))
+    assert comparison.headline(found, about)[-1] == about.looks[0]
+
+
 def test_flips_stand_first_and_claims_before_the_rest():
     old = [row(2, 1.1, 4, role="exploratory", analysis="model.suvmax"), row(1.5, 1.2, 1.9),
            row(2, 0.9, 4, analysis="model.criterion", role="secondary")]  # fmt: skip

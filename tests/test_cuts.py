@@ -171,7 +171,9 @@ def test_sources_of_a_frozen_name_are_looked_at_before_anything_runs(tmp_path):
     cuts.check_name(found, "2026-11-01", {"p.csv": other}, ["p.csv"])
     with pytest.raises(CaptemError, match="Give the new data a name of their own"):
         cuts.check_name(found, "2026-08-01", {"p.csv": other}, ["p.csv"])
-    with pytest.raises(CaptemError, match=r"q\.csv was no source then\n  - p\.csv was a source then"):
+    with pytest.raises(
+        CaptemError, match=r"q\.csv was no source then\n  - p\.csv was a source then"
+    ):
         cuts.check_name(found, "2026-08-01", {"q.csv": other}, ["q.csv"])
     with pytest.raises(CaptemError, match=r"q\.csv was no source then"):
         cuts.check_name(found, "2026-08-01", {"p.csv": same, "q.csv": other}, ["p.csv", "q.csv"])

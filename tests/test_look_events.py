@@ -103,10 +103,14 @@ def test_a_cut_that_was_frozen_as_no_look_becomes_none(tmp_path):
 
 
 def test_a_look_that_is_not_frozen_is_said():
-    looks = [{"status": "taken", "look": "1"}, {"status": "this cut", "look": "2"}]
+    now = {"status": "this cut", "look": "2", "crossed": "no"}
+    looks = [{"status": "taken", "look": "1"}, now, {"status": "ahead", "look": "3"}]
     said = look_events.reminder(False, looks)
     assert "This data cut is look 2 of the plan" in said and "make freeze" in said
+    assert "no later look counts" in said
+    assert "no later look" not in look_events.reminder(False, looks[:2])
     assert look_events.reminder(True, looks) == look_events.reminder(False, looks[:1]) == ""
+    assert look_events.reminder(False, [now | {"crossed": "not tested"}]) == ""
 
 
 def test_other_data_at_the_same_look_are_written_down_and_said(tmp_path):

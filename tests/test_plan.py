@@ -54,7 +54,7 @@ def test_another_plan_needs_a_reason_and_the_message_says_what_is_other(tmp_path
         with pytest.raises(CaptemError) as raised:
             lock(tmp_path, reason=reason, follow_up="first")
         assert "follow_up: last then, first now" in str(raised.value)
-        assert 'lock_plan --config "reason=..."' in str(raised.value)
+        assert 'lock_plan STUDY=... REASON="..."' in str(raised.value)
     assert len(chain.read(tmp_path / "chain")) == 1
     said = lock(tmp_path, reason="most sites scan once", follow_up="first", rows={"prospective": 3})
     assert "what was amended stays exploratory" in said
@@ -146,6 +146,10 @@ def test_a_file_that_is_no_plan_is_said_to_be_none(text):
         ("2026-01-01: why", "line 1: the key 2026-01-01 is no text; put it in quotation marks"),
         ("? [a, b]\n: c", "line 1: the key is no text"),
         ("1: 2", "the key 1 is no text"),
+        ("a: &b c\nd: *b", "& and * stand for other places"),
+        ("a: !!binary AAAA", "the tag tag:yaml.org,2002:binary is not needed"),
+        ("alpha: 010", "010 is read as another number by YAML"),
+        ("a: 0x1f", "0x1f is read as another number"),
         ("[" * 3000, "brackets in brackets without an end"),
     ],
 )
@@ -159,7 +163,7 @@ def test_what_yaml_passes_over_in_silence_is_an_error(text, said):
         assert said in str(raised.value)
 
 
-@pytest.mark.parametrize("value", ["2026-13-45", "!!int x", "1" * 5000])
+@pytest.mark.parametrize("value", ["2026-13-45", "1" * 5000])
 def test_a_value_that_is_none_is_said_in_words(value):
     with pytest.raises(CaptemError, match=r"my\.yaml: a value cannot be read"):
         plan_deviations.read(f"a: {value}", "my.yaml")

@@ -94,7 +94,7 @@ def test_an_amendment_is_a_deviation_with_the_reason_it_was_locked_with(syntheti
     plan = locked(made(follow_up="first", looks={"patients": [22]}), made(looks={"patients": [22]}))
     found = deviations(synthetic, plan)
     assert found.loc["amendment.2", ["done", "reason", "explained"]].tolist() == [
-        "amended: follow_up", "it was wiser", "yes",
+        "amended on 2022-02-09: follow_up", "it was wiser", "yes",
     ]  # fmt: skip
 
 

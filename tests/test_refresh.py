@@ -193,6 +193,35 @@ def test_a_cut_that_was_one_look_is_not_called_another(grown):
     assert told["why"].str.contains("this data cut was taken as look 2 on").any()
 
 
+def test_other_data_at_a_look_are_an_entry_and_a_deviation(grown):
+    chain = grown.results("refresh") / "chain"
+    before = len(list(chain.glob("0*.json")))
+    table = grown.path / f"config/cohorts/refresh/{SECOND}/patients.csv"
+    text = table.read_text(encoding="utf-8")
+    try:
+        table.write_text(text.replace("P021,65,", "P021,64,"), encoding="utf-8")
+        done = run(grown, "statistics", SECOND)
+    finally:
+        table.write_text(text, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
+    assert "looks.2.data_changed: planned the data of a look do not change" in done.stdout
+    assert len(list(chain.glob("0*.json"))) == before + 1
+
+
+def test_a_later_look_is_not_frozen_before_an_earlier_one(grown):
+    before = contents(grown.results("refresh"))
+    done = run(grown, "freeze", THIRD)
+    assert done.returncode == 1
+    assert f"Look 2 was taken at the data cut {SECOND}, which is not frozen." in done.stdout
+    assert contents(grown.results("refresh")) == before
+
+
+def test_a_frozen_name_with_data_under_another_path_is_an_error(grown):
+    done = run_with(grown, "statistics", FIRST, f"{FIRST}/patients.csv", f"{SECOND}/patients.csv")
+    assert done.returncode == 1
+    assert f"{SECOND}/patients.csv was no source then" in done.stdout
+
+
 def test_a_patient_who_withdraws_is_nowhere(grown):
     """Last, as it takes the results of the other tests away."""
     results = grown.results("refresh")
@@ -207,4 +236,4 @@ def test_a_patient_who_withdraws_is_nowhere(grown):
     assert held == []
     done = run(grown, "check", THIRD)
     assert done.returncode == 0, done.stdout
-    assert "5 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout
+    assert "6 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout

@@ -57,11 +57,11 @@ def read(folder: str | Path) -> list[Entry]:
     """
     entries = []
     for path in sorted(Path(folder).glob("[0-9]*.json"), key=_number):
-        data = path.read_bytes()
         try:
+            data = path.read_bytes()
             found = json.loads(data)
             known = {name: found.pop(name) for name in _OWN}
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
             raise CaptemError(
                 f"{path} is no entry of the chain any more: somebody or something has changed it. "
                 "Put the file back from a backup; the chain is never edited."
@@ -110,7 +110,7 @@ def checked(folder: str | Path) -> list[Entry]:
         Naming each entry that was changed.
     """
     entries = read(folder)
-    found = faults(entries)
+    found = faults(entries) or _beside_log(Path(folder) / LOG, entries)
     if found:
         raise CaptemError(
             "The chain of events of this study is broken:\n"
@@ -119,6 +119,28 @@ def checked(folder: str | Path) -> list[Entry]:
             "until then."
         )
     return entries
+
+
+def _beside_log(path: Path, entries: Sequence[Entry]) -> list[str]:
+    """Say where the log has other entries than there are: the newest can be held against it alone.
+
+    A log that was not written yet when a run was killed is shorter, which is no fault.
+    """
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+        table = csv.DictReader(stream)
+        if "sha256" not in (table.fieldnames or ()):
+            # A spreadsheet has saved it in a form of its own; it is derived, and written anew.
+            return []
+        held = [row["sha256"] or "" for row in table]
+    there = [entry.sha256 for entry in entries]
+    if held == there[: len(held)]:
+        return []
+    if held[: len(there)] == there:
+        return [f"{path} has {len(held)} entries, and {len(there)} are there: the newest are gone."]
+    place = next(n for n, pair in enumerate(zip(held, there, strict=False)) if pair[0] != pair[1])
+    return [f"{entries[place].path} is not what {path} says of it: one of the two was changed."]
 
 
 def append(

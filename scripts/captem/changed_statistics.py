@@ -40,7 +40,8 @@ def compare(old: pd.DataFrame, new: pd.DataFrame, alpha: float = ALPHA) -> pd.Da
     -------
     DataFrame with `COLUMNS`. `change` is the difference, of ratios the quotient; `change_in_se` is
     the change over the standard error that the interval of the old row implies, of ratios on the
-    logarithmic scale; empty where there is no interval.
+    logarithmic scale; empty where there is no interval, or one of simulated draws. `role` is the
+    higher one of the two cuts.
     """
     before = {row["row_id"]: row for row in records(old)}
     after = {row["row_id"]: row for row in records(new)}
@@ -62,9 +63,10 @@ def _row(
     name: str, old: dict[str, Any] | None, new: dict[str, Any] | None, alpha: float
 ) -> dict[str, Any]:
     known = new or old or {}
+    roles = [found["role"] for found in (old, new) if found]
     row: dict[str, Any] = {"row_id": name}
     row |= {key: known[key] for key in ("analysis", "outcome", "subset", "term", "estimand")}
-    row["role"] = known["role"]
+    row["role"] = min(roles, key=_ROLES.index)
     for side, found in (("old", old), ("new", new)):
         row[side] = found["estimate"] if found else math.nan
         row[f"{side}_low"] = found["conf_low"] if found else math.nan
@@ -76,12 +78,17 @@ def _row(
     if old and new:
         ratio = is_ratio(new["estimand"])
         row["change"] = change(old["estimate"], new["estimate"], ratio=ratio)
-        error = standard_error(old)
+        error = math.nan if _of_draws(old) else standard_error(old)
         moved = _even(new["estimate"], ratio) - _even(old["estimate"], ratio)
         if error > 0 and math.isfinite(moved):
             row["change_in_se"] = moved / error
     row["flip"] = flip(old, new, alpha)
     return row
+
+
+def _of_draws(row: dict[str, Any]) -> bool:
+    """Return whether an interval is about simulated studies or readings, and not about patients."""
+    return "of simulated" in str(row["interval_method"])
 
 
 def is_ratio(estimand: str) -> bool:

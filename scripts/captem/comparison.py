@@ -60,13 +60,17 @@ PATIENT_LEVEL = "This page names patients by their code: it is not for anybody o
 
 @dataclass(frozen=True)
 class About:
-    """What is compared: study, the frozen cut and its date, the cut of this run, kind of data."""
+    """What is compared: study, the frozen cut and its date, the cut of this run, kind of data.
+
+    `looks` says what the planned looks of both cuts found, where a plan is locked.
+    """
 
     study: str
     old: str
     new: str
     frozen_on: str
     data: str
+    looks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def flips_table(found: Comparison, about: About) -> Table:
         ("Question", "Then", "Now", "In SE", "What turned", "Role"),
         [
             Row((question(row), _shown(row, "old"), _shown(row, "new"), _in_se(row),
-                 row["flip"], row["role"]))
+                 row["flip"] + _unstable(row), row["role"]))
             for row in turned
         ],
         (SE_NOTE,) if turned else (), about.data, wide=True, text_columns=(0, 1, 2, 4, 5),
@@ -255,7 +259,7 @@ def headline(found: Comparison, about: About) -> list[str]:
     if len(found.worries):
         n = len(found.worries)
         said.append(f"{n} {'thing' if n == 1 else 'things'} should be looked into first.")
-    return said
+    return [*said, *about.looks]
 
 
 def render(
@@ -371,6 +375,12 @@ def _shown(row: Mapping[str, Any], side: str) -> str:
     if math.isnan(low) or math.isnan(high):
         return number
     return f"{number} ({rounding.interval(low, high)})"
+
+
+def _unstable(row: Mapping[str, Any]) -> str:
+    if row["new_status"] != "unstable" or "unstable" in row["flip"]:
+        return ""
+    return "; unstable, so read it as exploratory"
 
 
 def _changed(row: Mapping[str, Any]) -> str:

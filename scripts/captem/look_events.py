@@ -244,7 +244,10 @@ def rows_by_source(entries: Sequence[chain.Entry]) -> dict[str, int]:
 
 
 def largest(entries: Sequence[chain.Entry]) -> tuple[int, int]:
-    """Return the number of the last look that was taken, and the most patients of any; 0 for none."""
+    """Return the number of the last look that was taken, and the most patients of any.
+
+    Both are 0 where none was.
+    """
     taken = [entry.details for entry in entries if _is_look(entry)]
     return (
         max((look["look"] for look in taken), default=0),
@@ -282,9 +285,13 @@ def reminder(frozen: bool, looks: Sequence[Mapping[str, str]]) -> str:
     """
     for row in looks:
         if row["status"] == plan.CURRENT and not frozen:
+            if row["crossed"] == "not tested":
+                return ""
+            ahead = any(other["status"] == plan.AHEAD for other in looks)
+            later = ": no later look counts as planned before" if ahead else ""
             return (
                 f"This data cut is look {row['look']} of the plan, and the chain says so from now "
-                "on. Freeze it (make freeze) once its tables are final: no later look counts as "
-                "planned before."
+                f"on. Freeze it once its tables are final{later} (make freeze STUDY=..., or "
+                "snakemake --cores 2 freeze --configfile ..., with this config)."
             )
     return ""

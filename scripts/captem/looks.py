@@ -94,8 +94,8 @@ def which(
         return Look(0, "the config has other confirmatory sources than the plan")
     skipped = locked.plan["looks"]["patients"][: asked - 1]
     if len(taken) < len(skipped) and n <= skipped[-1]:
-        return Look(0, f"look {asked} comes after the one that is planned at {skipped[-1]} "
-                    f"patients with both scans, and {n} have both: was look {asked - 1} meant?")  # fmt: skip
+        return Look(0, f"look {asked} comes after one at {skipped[-1]} patients with both scans, "
+                    f"and {n} have both: was look {asked - 1} meant?")  # fmt: skip
     most = max((before["patients"] or 0 for before in taken), default=0)
     if n <= most:
         said = f"{n} patient{' has' if n == 1 else 's have'} both scans"
@@ -284,7 +284,7 @@ def _of_question(
             else:
                 told["reason"] = f"{n} patients answer this: a look needs more than the one before"
             found.append(told)
-        elif number < max([look.number, *at]):
+        elif number < look.number or number <= max(at, default=0):
             found.append({**told, "status": LEFT_OUT, "reason": _left_out(at.get(number))})
         else:
             told |= {"status": AHEAD}
@@ -349,8 +349,8 @@ def _held(
     if pd.isna(row["p_value"]):
         return told | {"crossed": "not tested", "reason": row["reason"]}
     told["crossed"] = "yes" if row["p_value"] <= boundary else "no"
-    if row["role"] == plan_roles.EXPLORATORY:
-        # The run left the plan in what matters: a boundary decides nothing then.
+    if row["role"] == plan_roles.EXPLORATORY or row["status"] == "unstable":
+        # The run left the plan in what matters, or cannot carry the claim: no boundary decides.
         told["crossed"] = plan_roles.EXPLORATORY
     level = told["repeated_level"]
     if question == MODEL:

@@ -291,8 +291,9 @@ def lock(
         )
         raise CaptemError(
             f"Version {before.version} of the plan was locked on {before.day}, and the file is "
-            f"another one now:\n{said}\nA plan is amended with a reason, which is kept: snakemake "
-            '--cores 1 lock_plan --config "reason=..." (make lock_plan REASON="...")'
+            f"another one now:\n{said}\nA plan is amended with a reason, which is kept: make "
+            'lock_plan STUDY=... REASON="...", or snakemake --cores 1 lock_plan --configfile ... '
+            '--config "reason=..."'
         )
     earlier = before.rows.values() if before else []
     # An export can be empty today whose rows were seen before.
@@ -388,6 +389,7 @@ def file_differs(locked: Locked | None, path: str, data: bytes | None) -> str:
     if data is not None and hashlib.sha256(data).hexdigest() != locked.file_sha256:
         return (
             f"{path} is not the file that was locked on {locked.day}. What was locked counts; to "
-            'amend it: snakemake --cores 1 lock_plan --config "reason=..."'
+            'amend it: make lock_plan STUDY=... REASON="...", or snakemake --cores 1 lock_plan '
+            '--configfile ... --config "reason=..."'
         )
     return ""

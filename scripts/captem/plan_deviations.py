@@ -87,8 +87,8 @@ def found(
     for item in locked.amendments:
         lines.append(
             [
-                f"amendment.{item['version']}", f"the plan as it was before {item['day']}",
-                f"amended: {item['changed']}", item["reason"], "yes",
+                f"amendment.{item['version']}", f"version {int(item['version']) - 1} of the plan",
+                f"amended on {item['day']}: {item['changed']}", item["reason"], "yes",
             ]
         )  # fmt: skip
     known = {name for name, _, _ in told}
@@ -186,8 +186,7 @@ def _seen(look: Look, before: Sequence[Mapping[str, Any]]) -> Told:
 
 def _times(events: Sequence[Mapping[str, Any]]) -> str:
     first, last = (
-        f"on {event['day']} with {event['patients']} patients"
-        for event in (events[0], events[-1])
+        f"on {event['day']} with {event['patients']} patients" for event in (events[0], events[-1])
     )
     if len(events) == 1:
         return first

@@ -21,7 +21,7 @@ def sentences(locked: Locked, looks: pd.DataFrame, deviations: pd.DataFrame) -> 
     locked : the plan.
     looks, deviations : `plan/looks.csv` and `plan/deviations.csv`.
     """
-    said = [_look(locked, looks)]
+    said = [of_look(locked, looks)]
     had = locked.had_rows(plan_roles.OF_EVERY_ROW)
     if had:
         words = " and ".join(had)
@@ -31,12 +31,31 @@ def sentences(locked: Locked, looks: pd.DataFrame, deviations: pd.DataFrame) -> 
     every = int(deviations["explained"].isin(["yes", "no"]).sum())
     if every:
         noun = "deviation" if every == 1 else "deviations"
-        without = f", {open_} without a reason" if open_ else ", each with its reason"
+        without = (
+            ", each with its reason" if not open_
+            else ", without a reason" if open_ == every
+            else f", {open_} of them without a reason"
+        )  # fmt: skip
         said.append(f"{every} {noun} from the plan{without}.")
     return said
 
 
-def _look(locked: Locked, looks: pd.DataFrame) -> str:
+def of_frozen(name: str, looks: pd.DataFrame) -> str:
+    """Return which look a frozen data cut was, and whether it crossed.
+
+    Parameters
+    ----------
+    looks : its `plan/looks.csv`.
+    """
+    for row in looks[looks["question"].eq(CHANGE)].to_dict("records"):
+        if row["status"] == CURRENT:
+            found = {"yes": "crossed", "no": "not crossed"}.get(row["crossed"], row["crossed"])
+            return f"The data cut {name} was look {int(row['look'])}: {found}."
+    return f"The data cut {name} was no planned look."
+
+
+def of_look(locked: Locked, looks: pd.DataFrame) -> str:
+    """Return which look this data cut is, what it found, and what follows."""
     total = len(locked.plan["looks"]["patients"])
     plan = f"the plan locked on {locked.day}"
     if locked.version > 1:
@@ -51,15 +70,18 @@ def _look(locked: Locked, looks: pd.DataFrame) -> str:
     if pd.isna(now["p_value"]) or pd.isna(now["boundary_p"]):
         return f"{name} of {plan}: nothing can be tested, {now['reason']}."
     if now["crossed"] == "exploratory":
-        return f"{name} of {plan}: the result is exploratory; plan/planned.csv says why."
+        where = "plan/planned.csv or statistics.csv says why"
+        return f"{name} of {plan}: the result is exploratory; {where}."
     before = _crossed_before(rows, number)
     p, needed = looks_table.small_p(now["p_value"]), looks_table.needed(now["boundary_p"])
     told = f"{name} of {plan}: P {p}, where {needed} or less is needed"
+    if now["boundary_p"] == 0:
+        told = f"{name} of {plan}: P {p}, and no alpha was left for this look"
     if now["crossed"] == "yes":
         said = f"{told}: uptake has changed by the plan's own measure."
     elif before:
         said = f"{told}. The boundary was crossed at look {before} already."
-    elif number == total:
+    elif number == total or now["information"] >= 1:
         said = f"{told}: the planned question ends without an answer that uptake changed."
     else:
         said = f"{told}: no answer yet, the study goes on."

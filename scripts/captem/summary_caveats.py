@@ -160,7 +160,10 @@ def _exploratory(rows: Rows) -> list[Caveat]:
         return []
     planned = direction(rows, CONFIRMATORY)
     if not has_planned(rows):
-        text = "No source was planned ahead as confirmatory, so every result is exploratory."
+        text = (
+            "Nothing here was planned ahead (no confirmatory source, or no planned look at one), "
+            "so every result is exploratory."
+        )
     else:
         text = (
             f"{begun(told(planned, 'n_patients'))} of {n} patients scored twice come from sources "

@@ -53,7 +53,7 @@ def worries(old: Data, new: Data, changed: pd.DataFrame, withdrawn: int = 0) -> 
             f"{_patients(withdrawn)} withdrew consent since that cut was frozen and "
             f"{'is' if withdrawn == 1 else 'are'} in neither cut any more; the statistics of the "
             "old cut were computed with them.",
-            "Nothing: part of the change may come from it.",
+            "Keep in mind that part of the change may come from it; nothing is to be mended.",
         ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

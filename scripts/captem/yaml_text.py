@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -11,6 +12,8 @@ from captem.errors import CaptemError
 
 # A plan or a list of reasons has three levels at most.
 _DEEPEST = 50
+# Without octal, hexadecimal and sexagesimal numbers, and without underscores.
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 
 
 def decoded(data: bytes, path: str) -> str:
@@ -67,12 +70,27 @@ class _Strict(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused("& and * stand for other places of a file; write the value out", mark)
+        if getattr(event, "tag", None):
+            raise _Refused(f"the tag {event.tag} is not needed here; leave it out", mark)
         self.depth += 1
         if self.depth > _DEEPEST:
             raise _Refused("brackets in brackets without an end", self.peek_event().start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if not _DECIMAL.fullmatch(node.value):
+            raise _Refused(
+                f"{node.value} is read as another number by YAML; write it in plain digits, or in "
+                "quotation marks if it is a text",
+                node.start_mark,
+            )
+        return super().construct_yaml_int(node)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         first: dict[str, int] = {}
@@ -92,3 +110,6 @@ class _Strict(yaml.SafeLoader):
                 )
             first[key.value] = line
         return super().construct_mapping(node, deep)
+
+
+_Strict.add_constructor("tag:yaml.org,2002:int", _Strict.construct_yaml_int)

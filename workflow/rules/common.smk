@@ -397,6 +397,23 @@ def planned_look(wildcards):
     return []
 
 
+def earlier_looks(wildcards):
+    """Return nothing; a look that is frozen before an earlier one stops here, as it would count never.
+
+    A cut that is frozen is held against what had happened on its day.
+    """
+    there = any(cut.name == SETTINGS["cut"] for cut in FROZEN)
+    open_ = [] if there else [item for item in LOOKS_TAKEN if not item["frozen"]]
+    if SETTINGS["plan"]["look"] and open_:
+        look, cut = open_[0]["look"], open_[0]["cut"]
+        raise WorkflowError(
+            f"Look {look} was taken at the data cut {cut}, which is not frozen. Freeze that one first, "
+            f"with its own config (make freeze STUDY=...): frozen now, the data cut {SETTINGS['cut']} "
+            "would stay exploratory for ever. Nothing was frozen."
+        )
+    return []
+
+
 def plan_file(wildcards):
     """Return the plan that the config names; what is missing is said in words."""
     path = SETTINGS["plan"]["file"]
@@ -415,9 +432,7 @@ def plan_file(wildcards):
 
 def clean_tables():
     """Return the clean tables, which a run under a plan is known by."""
-    return {
-        name: f"{RESULTS}/cohort/{name}.csv" for name in ("patients", "lesions")
-    }
+    return {name: f"{RESULTS}/cohort/{name}.csv" for name in ("patients", "lesions")}
 
 
 def settings_of_plan():
@@ -864,5 +879,8 @@ def say_what_went_wrong(log):
         return
     for path in failed:
         if path.is_file() and path.stat().st_size:
-            tail = "\n".join(path.read_text(encoding="utf-8").strip().splitlines()[-3:])
+            lines = path.read_text(encoding="utf-8").strip().splitlines()
+            # A message in words is shown whole, of a traceback what went wrong.
+            most = 3 if any(line.startswith("Traceback") for line in lines) else 40
+            tail = "\n".join(lines[-most:])
             print(f"\nWhat went wrong, from {path}:\n{tail}", file=sys.stderr)

@@ -20,6 +20,7 @@ if COMPARED:
                 for name in FIGURES
                 for kind in ("svg", "png")
             },
+            **({"looks": f"{RESULTS}/plan/looks.csv"} if PLAN else {}),
             provenance=f"{RESULTS}/provenance.json",
             frozen=[f"{FROZEN_FILES}/{name}" for name in COMPARED.record["files"]],
             record=f"{FROZEN_FILES}/{captem_cuts.RECORD}",
@@ -50,6 +51,7 @@ if COMPARED:
             frozen_on=frozen_on(COMPARED.name),
             figures=FIGURES,
             alpha=PLAN.plan["alpha"] if PLAN else 0.05,
+            plan=PLAN.as_params() if PLAN else {},
             config={
                 key: SETTINGS[key]
                 for key in (

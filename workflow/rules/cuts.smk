@@ -15,6 +15,7 @@ KEPT = captem_cuts.kept(FIGURES, planned=PLAN is not None)
 # Makes the cut that the config names, and no other.
 rule freeze_cut:
     input:
+        earlier=earlier_looks,
         kept=[f"{RESULTS}/{name}" for name in KEPT],
         provenance=f"{RESULTS}/provenance.json",
         code=needs("freeze_cut.py"),

@@ -43,8 +43,8 @@ if PLAN:
 
     rule follow_plan:
         input:
-            statistics=f"{RESULTS}/statistics.csv",
             **clean_tables(),
+            statistics=f"{RESULTS}/statistics.csv",
             transitions=f"{RESULTS}/transitions/transitions.csv",
             model=f"{RESULTS}/models/{PLAN.plan['model']['name']}.json",
             past=[
