@@ -85,7 +85,7 @@ def test_a_log_that_a_killed_run_did_not_write_or_a_spreadsheet_did_is_no_fault(
 def test_a_folder_among_the_entries_is_said(tmp_path):
     made(tmp_path)
     (tmp_path / "0004_look_x.json").mkdir()
-    with pytest.raises(CaptemError, match="0004_look_x.json is no entry of the chain"):
+    with pytest.raises(CaptemError, match=r"0004_look_x\.json is no entry of the chain"):
         chain.checked(tmp_path)
 
 

@@ -135,6 +135,13 @@ def test_results_seen_outside_the_looks_are_written_down_and_are_no_look(tmp_pat
     assert [event["look"] for event in look_events.before(entries, seen())] == [0]
 
 
+def test_data_that_were_a_look_are_not_written_down_as_none(tmp_path):
+    events = begun(tmp_path)
+    for number in (0, 1, 0):
+        look_events.note(events, number, seen())
+    assert [entry.details["look"] for entry in chain.checked(events)[1:]] == [0, 1]
+
+
 def test_of_a_frozen_cut_nothing_is_written_down(tmp_path):
     events = begun(tmp_path)
     frozen(tmp_path, CUT, 10)

@@ -221,14 +221,14 @@ def note(folder: Path, number: int, seen: Seen) -> None:
         "rows": dict(seen.rows), "sources": {name: dict(of) for name, of in seen.sources.items()},
         "reading": dict(seen.reading),
     }  # fmt: skip
-    known = ("look", "cut", "data", "reading")
+    known = ("cut", "data", "reading")
     for entry in entries:
         if entry.event == chain.FREEZE and entry.details["cut"] == seen.cut:
             return
         same = entry.event == chain.LOOK and all(
             entry.details[key] == details[key] for key in known
         )
-        if same:
+        if same and number in (0, entry.details["look"]):
             return
     chain.append(folder, chain.LOOK, details, name=f"{number}_{seen.cut}")
 

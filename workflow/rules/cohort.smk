@@ -14,7 +14,6 @@ OUTPUTS:
 # Always succeeds: Snakemake deletes the outputs of a rule that fails, and the problems with them.
 rule ingest_cohort:
     input:
-        frozen=frozen_sources,
         sources=existing_sources,
         code=needs("ingest_cohort.py"),
     output:

@@ -342,6 +342,12 @@ def frozen_cuts():
         if not WITHDRAW:
             captem_cuts.check_none_under_way(FOLDER)
         found = captem_cuts.sealed(FOLDER) if WITHDRAW else captem_cuts.check(FOLDER)
+        # What was frozen can be verified whatever the config names by now; which targets are asked
+        # for, Snakemake knows only once this file is read.
+        if not WITHDRAW and "verify" not in sys.argv:
+            captem_cuts.check_name(
+                found, SETTINGS["cut"], seen_sources(), SOURCE_FILES
+            )
         return found
     except CaptemError as error:
         raise WorkflowError(str(error)) from None
@@ -362,19 +368,6 @@ if PLAN and not MIN_COUNT:
     TABLES += ("looks",)
 if LISTING:
     TABLES += ("listing",)
-
-
-def frozen_sources(wildcards):
-    """Return nothing; a frozen name with other data stops here, before anything runs.
-
-    Asked for as an input of the step that reads the tables: what was frozen can be checked whatever
-    the config names by now.
-    """
-    try:
-        captem_cuts.check_name(FROZEN, SETTINGS["cut"], seen_sources(), SOURCE_FILES)
-    except CaptemError as error:
-        raise WorkflowError(str(error)) from None
-    return []
 
 
 def planned_look(wildcards):
