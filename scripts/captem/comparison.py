@@ -132,7 +132,8 @@ def variant_of(row: Mapping[str, Any]) -> str:
         row["subset"],
         *([row["term"]] if row["term"] else []),
     ]
-    return str(row["row_id"]).removeprefix("/".join(parts)).strip("/").replace("_", " ")
+    left = str(row["row_id"]).removeprefix("/".join(parts)).strip("/").replace("_", " ")
+    return {"gee": "GEE", "p": "P"}.get(left, left)
 
 
 def flips_table(found: Comparison, about: About) -> Table:
