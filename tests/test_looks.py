@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from captem import chain, looks, looks_table, paired, plan_words, signed_rank, transition_rows
 from captem import group_sequential as sequential
-from captem import looks, looks_table, paired, plan_words, signed_rank, transition_rows
+from captem.files import write_frame
 from captem.plan_roles import Look
 from captem.schemas import LOOKS
 from hypothesis import given, settings
@@ -353,3 +355,49 @@ def test_a_single_analysis_is_not_called_a_look(synthetic: Study) -> None:
 def test_data_from_before_the_plan_are_said_on_the_page(synthetic: Study) -> None:
     said = words(synthetic, locked(rows=[{"prospective": 4}]))
     assert "Prospective had data before what is planned was locked: exploratory." in said
+
+
+# A run, and what it writes down
+
+
+def params_of(folder: Path, **changed) -> dict:
+    settings = {"config.sources": {"prospective": {"columns": {}}}}
+    given = {
+        "results": folder, "cut": CUT, "look": 1, "taken": [], "confirmatory": ["prospective"],
+        "otherwise": "", "settings": settings, "tables": {"prospective": {"p.csv": "0" * 64}},
+    }  # fmt: skip
+    return given | changed
+
+
+def run_of(study: Study, folder: Path, **changed):
+    """Return look, data and what was before, as the step that collects the statistics has them."""
+    patients, lesions = folder / "patients.csv", folder / "lesions.csv"
+    write_frame(patients, study.cohort.patients)
+    write_frame(lesions, study.cohort.lesions)
+    found = locked(made(looks={"patients": [10, 22]}))
+    parameters = params_of(folder, **changed)
+    look, seen, before = looks.of_run(found, study.statistics, [patients, lesions], parameters)
+    looks.note(look, seen, found, study.statistics, folder)
+    return look, seen, before
+
+
+def test_a_run_writes_down_what_it_saw_before_it_says_it(synthetic: Study, tmp_path) -> None:
+    look, seen, before = run_of(synthetic, tmp_path)
+    assert look == Look(1) and before == [] and seen.patients == EXAMPLE_N
+    (entry,) = chain.checked(tmp_path / chain.FOLDER)
+    assert entry.details["look"] == 1 and entry.details["patients"] == EXAMPLE_N
+    assert entry.details["rows"] == synthetic.cohort.patients["source"].value_counts().to_dict()
+    assert run_of(synthetic, tmp_path)[0] == Look(1)
+    assert len(chain.checked(tmp_path / chain.FOLDER)) == 1
+    otherwise = {"config.sources": {"prospective": {"columns": {"krenning_post": "Reader 2"}}}}
+    look, _, _ = run_of(synthetic, tmp_path, settings=otherwise)
+    assert look.number == 0 and "how the tables of prospective are read is another" in look.why
+
+
+def test_a_look_at_which_nothing_can_be_tested_is_not_spent(synthetic: Study, tmp_path) -> None:
+    empty = dataclasses.replace(
+        synthetic, statistics=synthetic.statistics.assign(p_value=float("nan"))
+    )
+    assert run_of(empty, tmp_path)[0] == Look(1)
+    (entry,) = chain.checked(tmp_path / chain.FOLDER)
+    assert entry.details["look"] == 0
