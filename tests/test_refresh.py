@@ -222,6 +222,21 @@ def test_a_frozen_name_with_data_under_another_path_is_an_error(grown):
     assert f"{SECOND}/patients.csv was no source then" in done.stdout
 
 
+def test_an_amendment_from_a_config_without_data_knows_what_was_seen(grown):
+    """The config of before the first patient has headings only; the second look is not frozen."""
+    plan = grown.path / "config/cohorts/refresh/plan.yaml"
+    text = plan.read_text(encoding="utf-8")
+    try:
+        plan.write_text(text.replace("follow_up: last", "follow_up: first"), encoding="utf-8")
+        done = run(grown, "lock_plan", BEFORE, "reason=It was wiser.")
+    finally:
+        plan.write_text(text, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
+    assert "Sources that have data already: prospective (23 rows)." in done.stdout
+    assert "The config does otherwise than this plan." in done.stdout
+    assert "follow_up: the plan says first, the config last" in done.stdout
+
+
 def test_a_patient_who_withdraws_is_nowhere(grown):
     """Last, as it takes the results of the other tests away."""
     results = grown.results("refresh")
@@ -236,4 +251,4 @@ def test_a_patient_who_withdraws_is_nowhere(grown):
     assert held == []
     done = run(grown, "check", THIRD)
     assert done.returncode == 0, done.stdout
-    assert "6 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout
+    assert "7 entries, 1 frozen data cuts" in run(grown, "verify", THIRD).stdout
