@@ -11,6 +11,7 @@
     snakemake --cores 2 compare --config against=2026-08-01 what is other than in a frozen data cut
     snakemake --cores 1 verify                              check what was frozen
     snakemake --cores 1 lock_plan                           lock the plan, before there are data
+    snakemake --cores 2 calibrate                           how often intervals and tests keep their word
     snakemake --cores 1 withdraw --config withdraw=A12      take a patient out who withdrew consent
 
 The settings are explained in config/README.md, the results in results/README.md.
@@ -43,6 +44,7 @@ include: "workflow/rules/cuts.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/bundle.smk"
 include: "workflow/rules/template.smk"
+include: "workflow/rules/calibration.smk"
 
 
 rule all:

@@ -156,6 +156,22 @@ def primary(patients: pd.DataFrame, confirmatory: Sequence[str], plan: Plan) -> 
     return statistics.frame(rows)
 
 
+def of_patients(patients: pd.DataFrame, changes: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Return the rows of the models of patients alone: no resamples, imputations or diagnostics.
+
+    Parameters: see `estimate`; all patients are one subset.
+    """
+    of_criterion = criterion_model.asked_of(patients, _status(changes))
+    rows: list[dict[str, Any]] = []
+    for model in OF_PATIENTS:
+        kind = _KINDS[model.outcome]
+        given = of_criterion if model.outcome == "criterion" else patients
+        chosen = eligibility.analysed(given, model.analysis, plan.covariates)
+        design = terms.design(model, chosen, plan, kind.effective_n(chosen))
+        rows += kind.fit(design.model, statistics.ALL, model.planned, chosen, design.x).rows
+    return statistics.frame(rows)
+
+
 def _status(changes: pd.DataFrame) -> pd.DataFrame:
     """Return the criterion and the scores that it compares, as `criterion.by_rule` names them."""
     ends = ("low", "high")

@@ -199,6 +199,7 @@ NOT_OF_THE_ANALYSIS = (
     "disclosure",
     "patient_ids",
     "plan",
+    "calibration",
 )
 
 
@@ -460,6 +461,18 @@ def freeze_token():
 def existing_sources(wildcards):
     """Return the source files that are there; a missing one is a line of problems.csv."""
     return [local(path) for path in SOURCE_FILES if is_file(path)]
+
+
+def calibration_chunks(scenarios, folder):
+    """Return the files of counts of all jobs of the calibration, in the order of their studies."""
+    asked = SETTINGS["calibration"]
+    jobs = range(-(-asked["replicates"] // asked["chunk"]))
+    return [
+        f"{folder}/chunks/{scenario}/{patients}/{number}.csv"
+        for scenario in scenarios
+        for patients in asked["patients"]
+        for number in jobs
+    ]
 
 
 def caption_file(name):
