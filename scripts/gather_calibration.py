@@ -14,6 +14,4 @@ with logged(snakemake.log[0]):
     counts = validity.gathered(read_frame(path) for path in snakemake.input.chunks)
     cells = validity_judged.judged(counts)
     write_frame(snakemake.output.table, cells)
-    write_text(
-        snakemake.output.page, validity_page.page(cells, snakemake.params.replicates)
-    )
+    write_text(snakemake.output.page, validity_page.page(cells, snakemake.params.replicates))

@@ -14,13 +14,13 @@ _HEAD = """\
 # Does the software keep its word?
 
 Made by `snakemake calibrate`; do not edit. Studies were drawn in which the truth is known
-(`scripts/captem/worlds.py`; every number there is invented), and each was given to the functions that
-write `statistics.csv`. Counted is how often an interval holds the truth (it should in 95 %), how often P
-is at most .05 (in 5 % where nothing is there), and how far estimates are off.
+(`scripts/captem/worlds.py`; every number there is invented), and each was given to the functions
+that write `statistics.csv`. Counted is how often an interval holds the truth (it should in 95 %),
+how often P is at most .05 (in 5 % where nothing is there), and how far estimates are off.
 
-A method is held to this, beyond doubt by three Monte Carlo errors, among the studies in which it gives
-an estimate: an **exact** test rejects in no more than 5 %; an **approximate** one in 2.5 to 7.5 %; an
-**interval** holds the truth in 92.5 % at least.
+A method is held to this, beyond doubt by three Monte Carlo errors, among the studies in which it
+gives an estimate: an **exact** test rejects in no more than 5 %; an **approximate** one in 2.5 to
+7.5 %; an **interval** holds the truth in 92.5 % at least.
 """
 _COLUMNS = {
     "patients": "patients", "scenario": "what is true", "given": "given", "ok": "ok",
@@ -67,7 +67,9 @@ def _world(replicates: int) -> str:
 
 def _verdicts(cells: pd.DataFrame) -> Iterable[str]:
     broken = cells[cells["verdict"].ne("")]
-    judged = cells[cells["covers"].notna() | (cells["is_error"].eq("yes") & cells["rejects"].notna())]
+    judged = cells[
+        cells["covers"].notna() | (cells["is_error"].eq("yes") & cells["rejects"].notna())
+    ]
     yield (
         "## What it shows\n\n"
         f"{judged['row_id'].nunique()} rows at {judged['patients'].nunique()} sizes: of "
@@ -84,8 +86,8 @@ def _verdicts(cells: pd.DataFrame) -> Iterable[str]:
 def _misled(cells: pd.DataFrame) -> Iterable[str]:
     """Yield how often there is a finding without any effect of the drug or of MIB1."""
     yield (
-        "## What misleads\n\nNo method protects from these: how often each is found at P ≤ .05 though "
-        "the drug, or MIB1, does nothing. They are printed and never judged.\n"
+        "## What misleads\n\nNo method protects from these: how often each is found at P ≤ .05 "
+        "though the drug, or MIB1, does nothing. They are printed and never judged.\n"
     )
     for scenario in worlds.OF_BIAS:
         chosen = cells[cells["scenario"].eq(scenario.name) & cells["row_id"].isin(_shown(scenario))]

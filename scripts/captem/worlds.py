@@ -84,8 +84,8 @@ OF_TRUTH = (NO_CHANGE, NO_MIB1, MIB1)
 OF_BIAS = (
     Scenario(
         "entry_low",
-        "nothing changes; 3 of 10 readings are a step off, and only patients whose baseline was read "
-        "as 0 or 1 are entered",
+        "nothing changes; 3 of 10 readings are a step off, and only patients whose baseline was "
+        "read as 0 or 1 are entered",
         steady=True, misread=0.3, chosen_up_to=1,
     ),
     Scenario(
