@@ -9,6 +9,7 @@
 # make freeze STUDY=my_cohort.yaml   keep this data cut for ever
 # make compare STUDY=my_cohort.yaml AGAINST=2026-08-01    what is other than in a frozen data cut
 # make lock_plan STUDY=my_cohort.yaml    lock the plan, before there are data
+# make plan STUDY=my_cohort.yaml     how many patients the next study needs
 # make verify STUDY=my_cohort.yaml   check every byte of what was frozen
 # make demo-refresh                  three data cuts of a synthetic study, played through
 SHELL := /bin/bash
@@ -27,7 +28,7 @@ READY := .venv/ready
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run study check preflight manuscript bundle freeze compare verify lock_plan demo-refresh template test pictures checks format bench bench-peers calibrate soak lock clean
+.PHONY: run study check preflight manuscript bundle freeze compare verify lock_plan plan demo-refresh template test pictures checks format bench bench-peers calibrate soak lock clean
 
 run: $(READY)
 	$(study-is-there)
@@ -75,6 +76,11 @@ compare: $(READY)
 verify: $(READY)
 	$(study-is-there)
 	$(BIN)/snakemake --cores 1 verify $(if $(STUDY),--configfile "$(STUDY)")
+
+# Power and widths of intervals of studies to come, by simulation.
+plan: $(READY)
+	$(study-is-there)
+	$(BIN)/snakemake --cores $(CORES) plan $(if $(STUDY),--configfile "$(STUDY)")
 
 # Once, before the first patient; REASON="..." for an amendment.
 lock_plan: $(READY)

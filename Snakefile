@@ -11,6 +11,7 @@
     snakemake --cores 2 compare --config against=2026-08-01 what is other than in a frozen data cut
     snakemake --cores 1 verify                              check what was frozen
     snakemake --cores 1 lock_plan                           lock the plan, before there are data
+    snakemake --cores 2 plan                                how many patients the next study needs
     snakemake --cores 2 calibrate                           how often intervals and tests keep their word
     snakemake --cores 1 withdraw --config withdraw=A12      take a patient out who withdrew consent
 
@@ -43,6 +44,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/cuts.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/bundle.smk"
+include: "workflow/rules/planning.smk"
 include: "workflow/rules/template.smk"
 include: "workflow/rules/calibration.smk"
 
@@ -65,6 +67,7 @@ onsuccess:
         say_what_preflight_found()
     if "manuscript" in workflow.dag_settings.targets:
         say_what_the_manuscript_holds()
+    say_what_planning_found()
     say_what_the_plan_says()
     say_what_was_frozen()
 

@@ -9,11 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import loopback_slurm
 import pytest
 from studies import Study, shipped, without_patients
 
 ROOT = Path(__file__).resolve().parent.parent
-_NEEDS = {"browser": ("chromium", "chromedriver")}
+_NEEDS = {"browser": ("chromium", "chromedriver"), "slurm": loopback_slurm.PROGRAMS}
 
 
 def pytest_make_parametrize_id(config, val, argname):
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(config, items):
     if os.environ.get("CI"):
         return
     for marker, programs in _NEEDS.items():
-        if all(shutil.which(program) for program in programs):
+        if all(shutil.which(program, path=loopback_slurm.PATH) for program in programs):
             continue
         left_out = [item for item in items if item.get_closest_marker(marker)]
         items[:] = [item for item in items if item not in left_out]

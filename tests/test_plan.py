@@ -159,6 +159,17 @@ def test_what_yaml_passes_over_in_silence_is_an_error(text, said):
         assert said in str(raised.value)
 
 
+@pytest.mark.parametrize("value", ["2026-13-45", "!!int x", "1" * 5000])
+def test_a_value_that_is_none_is_said_in_words(value):
+    with pytest.raises(CaptemError, match=r"my\.yaml: a value cannot be read"):
+        plan_deviations.read(f"a: {value}", "my.yaml")
+
+
+def test_whole_numbers_are_whole_however_they_are_written():
+    found = made(looks={"patients": [10.0, 22.0]})["looks"]["patients"]
+    assert found == [10, 22] and all(type(count) is int for count in found)
+
+
 def test_another_encoding_is_said_with_its_line():
     with pytest.raises(CaptemError, match=r"p\.yaml, line 2: this is not UTF-8"):
         yaml_text.decoded("a: b\nc: ä".encode("latin-1"), "p.yaml")

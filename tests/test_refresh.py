@@ -22,6 +22,18 @@ def run(clone: Clone, target: str, cut: str, *config: str) -> subprocess.Complet
     return clone.snakemake(*words, *(["--config", *config] if config else []))
 
 
+def run_with(clone: Clone, target: str, cut: str, old: str, new: str):
+    """Run a target with a text of the study's config exchanged, and put the config back."""
+    study = clone.path / f"config/cohorts/refresh/{cut}/study.yaml"
+    text = study.read_text(encoding="utf-8")
+    assert old in text
+    try:
+        study.write_text(text.replace(old, new), encoding="utf-8")
+        return run(clone, target, cut)
+    finally:
+        study.write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory) -> Clone:
     """A clone in which the plan is locked, the first cut frozen, and the second was run."""
@@ -152,27 +164,15 @@ def test_a_plan_is_amended_with_a_reason_only(grown):
 
 
 def test_a_look_that_the_plan_does_not_have_is_said(grown):
-    study = grown.path / f"config/cohorts/refresh/{SECOND}/study.yaml"
-    text = study.read_text(encoding="utf-8")
-    try:
-        study.write_text(text.replace("look: 2", "look: 4"), encoding="utf-8")
-        done = run(grown, "statistics", SECOND)
-    finally:
-        study.write_text(text, encoding="utf-8")
+    done = run_with(grown, "statistics", SECOND, "look: 2", "look: 4")
     assert done.returncode == 1
     assert "plan, look: 4: the plan that was locked has 3, at 10, 15, 20 patients" in done.stdout
 
 
 def test_a_plan_is_not_locked_where_a_table_is_missing(grown):
     """Its rows would be counted as none."""
-    study = grown.path / f"config/cohorts/refresh/{SECOND}/study.yaml"
-    text = study.read_text(encoding="utf-8")
     before = contents(grown.results("refresh"))
-    try:
-        study.write_text(text.replace("/patients.csv", "/pateints.csv"), encoding="utf-8")
-        done = run(grown, "lock_plan", SECOND)
-    finally:
-        study.write_text(text, encoding="utf-8")
+    done = run_with(grown, "lock_plan", SECOND, "/patients.csv", "/pateints.csv")
     assert done.returncode == 1 and "pateints.csv of source prospective is not there" in done.stdout
     assert contents(grown.results("refresh")) == before
 
@@ -186,13 +186,7 @@ def test_a_frozen_look_that_is_run_again_after_the_next_is_what_was_frozen(grown
 
 
 def test_a_cut_that_was_one_look_is_not_called_another(grown):
-    study = grown.path / f"config/cohorts/refresh/{SECOND}/study.yaml"
-    text = study.read_text(encoding="utf-8")
-    try:
-        study.write_text(text.replace("look: 2", "look: 3"), encoding="utf-8")
-        done = run(grown, "statistics", SECOND)
-    finally:
-        study.write_text(text, encoding="utf-8")
+    done = run_with(grown, "statistics", SECOND, "look: 2", "look: 3")
     assert done.returncode == 0, done.stdout
     told = read_frame(grown.results("refresh") / "plan/planned.csv")
     assert set(told["planned"]) == {"exploratory", "descriptive"}

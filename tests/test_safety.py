@@ -78,6 +78,9 @@ def test_a_full_disk_is_said_and_what_was_frozen_stays(whole, tmp_path):
         shutil.copytree(study_of(whole) / "chain", other.path / "results/published_case/chain")
         shutil.copytree(study_of(whole) / "cuts", other.path / "results/published_case/cuts")
         before = contents(other.results("published_case"))
+        # Of what Snakemake writes for itself while the disk fills, its own words speak.
+        (tmp_path / "bookkeeping").mkdir()
+        (other.path / ".snakemake").symlink_to(tmp_path / "bookkeeping")
         words = ("-s", str(whole.path / "Snakefile"), *CASE, "--directory", ".")
         free = shutil.disk_usage(disk).free
         with (disk / "filler").open("wb") as filler:

@@ -313,8 +313,9 @@ def bad_study(folder: Path) -> str:
 
 def test_bad_input_lists_every_problem_at_once(clone):
     config = bad_study(clone.path)
-    done = clone.snakemake("--configfile", config)
+    done = clone.snakemake("--configfile", config, "--retries", "2")
     assert done.returncode == 1
+    assert done.stdout.count("Checking the tables of the cohort") == 1
     assert "Traceback" not in done.stdout
     with (clone.results("mine") / "cohort/problems.csv").open(newline="") as stream:
         problems = list(csv.DictReader(stream))

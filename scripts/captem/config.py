@@ -13,6 +13,7 @@ from typing import Any
 
 import jsonschema
 
+from captem import planning_grid
 from captem.errors import CaptemError
 
 # A subset of statistics.csv has one of these names, so a source cannot.
@@ -222,4 +223,4 @@ def _cross_checks(settings: Mapping[str, Any]) -> list[str]:
             "noise, screened: no patient was screened; give the number of patients with the "
             "baseline scores 0, 1, 2, 3 and 4, or leave it out"
         )
-    return faults
+    return faults + planning_grid.faults(settings["planning"])

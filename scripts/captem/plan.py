@@ -157,7 +157,10 @@ def read(text: str, schema: Mapping[str, Any], path: str, sources: Sequence[str]
     def wrong(plan: Mapping[str, Any]) -> list[str]:
         return _cross_checks(plan, sources)
 
-    return checked(given, schema, f"The plan {path} is not right:", wrong)
+    plan = checked(given, schema, f"The plan {path} is not right:", wrong)
+    # JSON holds 20.0 for a whole number.
+    plan["looks"]["patients"] = [int(count) for count in plan["looks"]["patients"]]
+    return plan
 
 
 def _cross_checks(plan: Mapping[str, Any], sources: Sequence[str]) -> list[str]:

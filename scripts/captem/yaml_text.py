@@ -50,6 +50,11 @@ def loaded(text: str, path: str, hint: str = "") -> Any:
         where = f", line {mark.line + 1}" if mark else ""
         said = error.said if isinstance(error, _Refused) else "this is not YAML"
         raise CaptemError(f"{path}{where}: {said}.{hint and ' ' + hint}") from None
+    except (ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        # A date that is none, such as 2026-13-45, or a number of thousands of digits.
+        raise CaptemError(
+            f"{path}: a value cannot be read ({error}).{hint and ' ' + hint}"
+        ) from None
 
 
 class _Refused(yaml.MarkedYAMLError):

@@ -51,7 +51,8 @@ rule ingest_cohort:
         "../../scripts/ingest_cohort.py"
 
 
-# The gate owns nothing but its own mark, so that its failing deletes no result.
+# The gate owns nothing but its own mark, so that its failing deletes no result. Asked again (a profile
+# for a cluster does) it would say the same.
 rule check_cohort:
     input:
         problems=f"{RESULTS}/cohort/problems.csv",
@@ -62,6 +63,7 @@ rule check_cohort:
         passed=f"{RESULTS}/cohort/checked.txt",
     log:
         f"{RESULTS}/logs/check_cohort.log",
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     params:

@@ -39,6 +39,7 @@ for _name in (
     "plan",
     "look_events",
     "holder",
+    "planning_grid",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
@@ -50,6 +51,7 @@ from captem import holder as captem_holder
 from captem import look_events as captem_looks
 from captem import manuscript_list as captem_manuscript
 from captem import plan as captem_plan
+from captem import planning_grid as captem_planning
 from captem import preflight_rows as captem_preflight
 from captem import problems as captem_problems
 from captem.config import resolve
@@ -114,6 +116,8 @@ AUDIENCE = SETTINGS.pop("audience")
 AGAINST = SETTINGS.pop("against")
 WITHDRAW = SETTINGS.pop("withdraw")
 REASON = SETTINGS.pop("reason")
+# What studies to come might show is no part of what this one does.
+PLANNING = SETTINGS.pop("planning")
 # A public copy of a study that masks nothing has a folder of its own: the results stay as they are.
 PUBLIC_COPY = AUDIENCE == "public" and not SETTINGS["disclosure"]["min_count"]
 MIN_COUNT = 5 if PUBLIC_COPY else SETTINGS["disclosure"]["min_count"]
@@ -199,6 +203,7 @@ NOT_OF_THE_ANALYSIS = (
     "disclosure",
     "patient_ids",
     "plan",
+    "planning",
     "calibration",
 )
 
@@ -260,8 +265,9 @@ def all_code():
     return [code_file(path) for path in sorted(CODE)]
 
 
-# For the front page of report.html, which is rendered from `config`.
-config.update(SETTINGS)
+# For the front page of report.html, which is rendered from `config`; scripts of planning say how far
+# the whole run is, which no single one of them depends on.
+config.update(SETTINGS | {"planning": PLANNING})
 SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES) or read_as_synthetic()
 
 
@@ -412,6 +418,35 @@ def plan_settings():
         "otherwise": captem_looks.otherwise(HISTORY, cut, asked, FROZEN),
         "results": FOLDER,
     }
+
+
+@cache
+def planning_chunks():
+    """Return what each job of the target plan simulates, by the name of its file."""
+    return captem_planning.chunks(PLANNING)
+
+
+def planning_results(wildcards):
+    """Return the file of each chunk of the grid."""
+    return [f"{RESULTS}/planning/chunks/{name}.csv" for name in planning_chunks()]
+
+
+def planning_tasks(wildcards):
+    """Return what one chunk simulates, and nothing of the rest of the grid."""
+    return captem_planning.as_params(planning_chunks()[wildcards.chunk])
+
+
+def planning_settings(*names):
+    """Return the settings of planning of these names, for the rules that depend on them alone."""
+    return {name: PLANNING[name] for name in names}
+
+
+def say_what_planning_found():
+    """Print the smallest number of patients that is enough, and what more patients would do."""
+    path = Path(f"{RESULTS}/planning/planning.txt")
+    if "plan" in workflow.dag_settings.targets and path.is_file():
+        print(f"\n{path.read_text(encoding='utf-8').strip()}", file=sys.stderr)
+        print(f"All of it: {RESULTS}/planning/", file=sys.stderr)
 
 
 def compared_cut():

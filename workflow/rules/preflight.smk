@@ -41,6 +41,7 @@ rule preflight:
         code=needs("judge_figures.py"),
     log:
         f"{RESULTS}/logs/judge_figures.log",
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     message:
