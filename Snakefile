@@ -68,6 +68,7 @@ onsuccess:
     if "manuscript" in workflow.dag_settings.targets:
         say_what_the_manuscript_holds()
     say_what_planning_found()
+    say_what_calibration_found()
     say_what_the_plan_says()
     say_what_was_frozen()
 

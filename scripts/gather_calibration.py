@@ -11,7 +11,9 @@ with logged(snakemake.log[0]):
     from captem import validity, validity_judged, validity_page
     from captem.files import read_frame, write_frame, write_text
 
-    counts = validity.gathered(read_frame(path) for path in snakemake.input.chunks)
+    out = snakemake.output
+    counts = validity.gathered(map(read_frame, snakemake.input.chunks))
     cells = validity_judged.judged(counts)
-    write_frame(snakemake.output.table, cells)
-    write_text(snakemake.output.page, validity_page.page(cells, snakemake.params.replicates))
+    write_frame(out.table, cells)
+    write_text(out.page, validity_page.page(cells))
+    write_text(out.text, validity_page.as_text(cells))

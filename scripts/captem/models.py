@@ -156,20 +156,35 @@ def primary(patients: pd.DataFrame, confirmatory: Sequence[str], plan: Plan) -> 
     return statistics.frame(rows)
 
 
-def of_patients(patients: pd.DataFrame, changes: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """Return the rows of the models of patients alone: no resamples, imputations or diagnostics.
+def of_patients(
+    patients: pd.DataFrame, changes: pd.DataFrame, mib1_floor: float
+) -> dict[Model, tuple[pd.DataFrame, np.ndarray]]:
+    """Return for each model of patients those analysed and its terms (n, p), without covariates.
 
-    Parameters: see `estimate`; all patients are one subset.
+    Parameters: see `estimate`.
     """
     of_criterion = criterion_model.asked_of(patients, _status(changes))
-    rows: list[dict[str, Any]] = []
+    found = {}
     for model in OF_PATIENTS:
-        kind = _KINDS[model.outcome]
         given = of_criterion if model.outcome == "criterion" else patients
-        chosen = eligibility.analysed(given, model.analysis, plan.covariates)
-        design = terms.design(model, chosen, plan, kind.effective_n(chosen))
-        rows += kind.fit(design.model, statistics.ALL, model.planned, chosen, design.x).rows
-    return statistics.frame(rows)
+        chosen = eligibility.analysed(given, model.analysis)
+        x = terms.main(chosen, mib1_floor)[list(model.terms)].to_numpy(dtype=float)
+        found[model] = chosen, x
+    return found
+
+
+def fitted(
+    model: Model, chosen: pd.DataFrame, x: np.ndarray, *, reported_only: bool = False
+) -> list[dict[str, Any]]:
+    """Return the rows of one model of patients alone: no resamples, imputations or diagnostics.
+
+    Parameters
+    ----------
+    chosen, x : all or some of what `of_patients` returns.
+    reported_only : of an ordinal model, leave out the rows of maximum likelihood.
+    """
+    only = {"reported_only": True} if reported_only and model.outcome == "krenning" else {}
+    return _KINDS[model.outcome].fit(model, statistics.ALL, model.planned, chosen, x, **only).rows
 
 
 def _status(changes: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,8 @@ are added in the order of the blocks: the result is the same bytes however many 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,15 +21,27 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from captem import models, terms, transition_rows, transitions, worlds
+from captem import (
+    association,
+    association_rows,
+    criterion_rows,
+    models,
+    paired,
+    statistics,
+    transition_rows,
+    transitions,
+    worlds,
+)
+from captem.calibration_grid import BLOCK
 from captem.model_parts import PRIMARY_TERM
 from captem.worlds import Scenario, Study, World
-from captem.worlds_list import BLOCK
 
 SEED = 2027
 ALPHA = 0.05
 THRESHOLD, RULE = 3, "most"
-_PLAN = terms.Plan.of(0.5, {"covariates": [], "splines": []})
+_MIB1_FLOOR = 0.5
+# A permutation P is of its level with any number of draws: (b + 1) / (B + 1) <= .05 in 50 of 1,000.
+EFFORT = association.Effort(exact=2_000_000, draws=999)
 _CYCLES = "captem_cycles"
 COUNTED = (
     "studies", "given", "ok", "intervals", "covered", "tests", "rejected", "errors", "error_sum",
@@ -37,9 +50,6 @@ COUNTED = (
 KEYS = ("scenario", "patients", "row_id")
 # Estimates that are ratios: their errors and widths are in natural logarithms.
 _RATIOS = ("model.", "transition.win_odds", "transition.suvmax_ratio")
-_OUTCOMES = ("krenning", "criterion", "suvmax")
-# Rows that need two readers, organs or lesions, which are not drawn.
-_LEFT_OUT = ("agreement.", "describe.", "sensitivity.")
 # Tests whose P speaks of change between the scans.
 _OF_CHANGE = (
     "transition.signed_rank", "transition.sign_test", "transition.suvmax_ratio",
@@ -49,20 +59,73 @@ _OF_CHANGE = (
 _MANY = 400_000
 
 
-def rows(study: Study, seed: int) -> pd.DataFrame:
-    """Return what captem says of a study: the rows on change and association, and of the models.
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What the models are asked of a block of studies: those analysed, their terms, whose study."""
+
+    chosen: pd.DataFrame
+    x: np.ndarray
+    study: np.ndarray
+
+    def of(self, number: int) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the part of one study."""
+        first, last = np.searchsorted(self.study, [number, number + 1])
+        return self.chosen.iloc[first:last], self.x[first:last]
+
+
+def rows(
+    studies: Sequence[Study], seeds: Sequence[int], *, few: bool = False
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield what captem says of each study: the rows on change and association, and of the models.
+
+    What belongs to each patient alone is computed for all studies at once.
 
     Parameters
     ----------
-    seed : of P values that are found by drawing.
+    studies, seeds : of as many patients each; seeds are those of P values found by drawing.
+    few : only the rows on change of scores, association with the score, and the primary model with
+        its twin, as those that a study reports of them first.
     """
-    patients = study.patients()
+    patients = worlds.joined(studies).patients()
     changes = transitions.patient_transitions(patients, _LESIONS, THRESHOLD, RULE)
-    of_change = transition_rows.estimate(patients, changes, _LESION_CHANGES, ["drawn"], seed=seed)
-    of_change = of_change[of_change["outcome"].isin(_OUTCOMES)]
-    found = pd.concat([of_change, models.of_patients(patients, changes, _PLAN)])
-    told = found["analysis"].str.startswith(_LEFT_OUT) | found["term"].eq("undetermined")
-    return found[~told]
+    size = len(studies[0].pre)
+    asked = {
+        model: _Asked(chosen, x, chosen.index.to_numpy() // size)
+        for model, (chosen, x) in models.of_patients(patients, changes, _MIB1_FLOOR).items()
+        if not few or model.outcome == "krenning"
+    }
+    for number, (study, seed) in enumerate(zip(studies, seeds, strict=True)):
+        changed = changes.iloc[number * size : (number + 1) * size]
+        found = _rows_of_change(study, changed, seed)
+        found += _rows_of_association(study, seed, few)
+        for model, answers in asked.items():
+            found += models.fitted(model, *answers.of(number), reported_only=few)
+        yield [row for row in found if row["term"] != "undetermined"]
+
+
+def _rows_of_change(study: Study, changed: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
+    pre, post = (np.column_stack([score, score]).astype(float) for score in (study.pre, study.post))
+    ratio = paired.suvmax_ratio(2.0**study.suv_pre, 2.0**study.suv_post)
+    return [
+        *transition_rows.score_rows(pre, post, statistics.ALL, _as_planned, seed),
+        ratio.row(),
+        *criterion_rows.rows(changed, statistics.ALL, _as_planned),
+    ]
+
+
+def _rows_of_association(study: Study, seed: int, few: bool) -> list[dict[str, Any]]:
+    gains = {"krenning": (study.post - study.pre).astype(float)}
+    if not few:
+        gains["suvmax"] = study.suv_post - study.suv_pre
+    found = []
+    for name, x in (("mib1", study.mib1), ("cycles", study.cycles.astype(float))):
+        for outcome, gain in gains.items():
+            found += association_rows.of_values(name, outcome, x, gain, gain, seed, EFFORT)
+    return [answer.row() for answer in found]
+
+
+def _as_planned(role: str) -> str:
+    return role
 
 
 _LESIONS = pd.DataFrame(
@@ -72,7 +135,6 @@ _LESIONS = pd.DataFrame(
         "diameter_mm_pre", "diameter_mm_post", "lesion_status_post", "synthetic",
     ]
 )  # fmt: skip
-_LESION_CHANGES = transitions.lesion_transitions(_LESIONS, THRESHOLD, _LESIONS[["patient_id"]])
 
 
 def block(scenario: Scenario, patients: int, number: int, studies: int = BLOCK) -> pd.DataFrame:
@@ -86,31 +148,37 @@ def block(scenario: Scenario, patients: int, number: int, studies: int = BLOCK) 
     place = worlds.SCENARIOS.index(scenario)
     stream = np.random.SeedSequence(SEED, spawn_key=(place, patients, number))
     known = truth(scenario)
-    counts: dict[str, np.ndarray] = {}
+    drawn, seeds = [], []
     for one in stream.spawn(studies):
         rng = np.random.default_rng(one)
-        study = worlds.draw(rng, worlds.base(), scenario, patients)
-        for row in rows(study, int(rng.integers(2**31))).to_dict("records"):
+        drawn.append(worlds.draw(rng, worlds.base(), scenario, patients))
+        seeds.append(int(rng.integers(2**31)))
+    counts: dict[str, np.ndarray] = {}
+    for found in rows(drawn, seeds, few=scenario in worlds.OF_BIAS):
+        for row in found:
             counts.setdefault(row["row_id"], np.zeros(len(COUNTED)))
             counts[row["row_id"]] += _counts(row, known.get(row["row_id"], math.nan))
     lines = [[scenario.name, patients, name, *found] for name, found in counts.items()]
     return pd.DataFrame(lines, columns=[*KEYS, *COUNTED])
 
 
-def _counts(row: dict[str, Any], truth_: float) -> np.ndarray:
+def _counts(row: Mapping[str, Any], truth_: float) -> np.ndarray:
     found = dict.fromkeys(COUNTED, 0.0)
     found["studies"] = 1
     if row["status"] != "not_estimable":
         found["given"] = 1
         found["ok"] = row["status"] == "ok"
-        found["patients_sum"] = 0 if pd.isna(row["n_patients"]) else row["n_patients"]
-        if pd.notna(row["p_value"]):
-            found["tests"], found["rejected"] = 1, row["p_value"] <= ALPHA
-        ends = row["conf_low"], row["conf_high"]
-        if pd.notna(ends[0]) and pd.notna(truth_):
-            found["intervals"], found["covered"] = 1, ends[0] <= truth_ <= ends[1]
+        found["patients_sum"] = row["n_patients"]
+        p_value, estimate, low, high = (
+            math.nan if row.get(name) is None else float(row[name])
+            for name in ("p_value", "estimate", "conf_low", "conf_high")
+        )
+        if not math.isnan(p_value):
+            found["tests"], found["rejected"] = 1, p_value <= ALPHA
+        if not math.isnan(low + truth_):
+            found["intervals"], found["covered"] = 1, low <= truth_ <= high
         ratio = row["row_id"].startswith(_RATIOS)
-        told = [_scaled(value, ratio) for value in (row["estimate"], truth_, *ends)]
+        told = [_scaled(value, ratio) for value in (estimate, truth_, low, high)]
         if math.isfinite(told[0] - told[1]):
             found["errors"] = 1
             found["error_sum"], found["error_squares"] = told[0] - told[1], (told[0] - told[1]) ** 2
@@ -119,11 +187,10 @@ def _counts(row: dict[str, Any], truth_: float) -> np.ndarray:
     return np.array([float(found[name]) for name in COUNTED])
 
 
-def _scaled(value: Any, ratio: bool) -> float:
-    number = math.nan if pd.isna(value) else float(value)
+def _scaled(value: float, ratio: bool) -> float:
     if not ratio:
-        return number
-    return math.log(number) if number > 0 else -math.inf if number == 0 else math.nan
+        return value
+    return math.log(value) if value > 0 else -math.inf if value == 0 else math.nan
 
 
 @cache
@@ -180,7 +247,7 @@ def _of_models(world: World, scenario: Scenario) -> dict[str, float]:
     beta = math.log(scenario.odds_ratio)
     slope = world.suv_line[2] if scenario.odds_ratio != 1 else 0.0
     effects = {"krenning": math.exp(beta), "criterion": math.exp(beta), "suvmax": 2.0**slope}
-    told = {}
+    told: dict[str, float] = {}
     for outcome, effect in effects.items():
         for analysis in (f"model.{outcome}", f"model.{outcome}_cycles"):
             found = {PRIMARY_TERM: effect}
@@ -213,14 +280,5 @@ def is_null(scenario: str, row_id: str) -> bool:
 def gathered(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Return the sums of all blocks, in their order."""
     every = pd.concat(list(blocks), ignore_index=True)
+    every = every.astype({"patients": int, **dict.fromkeys(COUNTED, float)})
     return every.groupby(list(KEYS), sort=False, as_index=False)[list(COUNTED)].sum()
-
-
-def blocks_of(chunk: int, per_chunk: int, replicates: int) -> Sequence[tuple[int, int]]:
-    """Return number and size of each block of a chunk; the last block may be smaller."""
-    total = math.ceil(replicates / BLOCK)
-    first = chunk * per_chunk
-    return [
-        (number, min(BLOCK, replicates - number * BLOCK))
-        for number in range(first, min(first + per_chunk, total))
-    ]

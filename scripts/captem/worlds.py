@@ -9,8 +9,8 @@ what is true in it of change, MIB1 and cycles, or what misleads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from captem import ordinal, synthetic
+from captem.calibration_grid import NAMES
 from captem.reader_error import misreading
-from captem.worlds_list import NAMES
 
 PARAMETERS = synthetic.Parameters()
 _PATIENTS, _SEED = 3000, 2024
@@ -153,6 +153,12 @@ class Study:
         )
 
 
+def joined(studies: Sequence[Study]) -> Study:
+    """Return the patients of several studies, one study after another."""
+    names = (part.name for part in fields(Study))
+    return Study(*(np.concatenate([getattr(study, name) for study in studies]) for name in names))
+
+
 @cache
 def base() -> World:
     """Return the world that synthetic patients come from, rounded to what is printed of it."""
@@ -239,7 +245,7 @@ def _steady(rng: np.random.Generator, world: World, scenario: Scenario, patients
         there += parts[-1].shape[1]
     found = np.hstack(parts)[:, :patients]
     scores = found[1:3].astype(int)
-    return Study(found[0], *scores, found[3], found[4], _cycles(rng, patients))
+    return Study(found[0], scores[0], scores[1], found[3], found[4], _cycles(rng, patients))
 
 
 def _read(rng: np.random.Generator, chances: np.ndarray, true: np.ndarray) -> np.ndarray:
