@@ -114,7 +114,7 @@ def estimate(
     if CYCLES not in patients:
         patients = patients.assign(**{CYCLES: pd.array([pd.NA] * len(patients), dtype="Int64")})
     asked = _Asked(plan, seed, replicates)
-    of_criterion = criterion_model.asked_of(patients, _status(changes))
+    of_criterion = criterion_model.asked_of(patients, criterion_model.status_of(changes))
     with_lesions = lesion_data.with_counts(patients, lesions)
     subsets = statistics.subsets(patients["source"], confirmatory)
     rows: list[dict[str, Any]] = []
@@ -154,45 +154,6 @@ def primary(patients: pd.DataFrame, confirmatory: Sequence[str], plan: Plan) -> 
             design.model, subset, role, chosen, design.x, reported_only=True
         ).rows
     return statistics.frame(rows)
-
-
-def of_patients(
-    patients: pd.DataFrame, changes: pd.DataFrame, mib1_floor: float
-) -> dict[Model, tuple[pd.DataFrame, np.ndarray]]:
-    """Return for each model of patients those analysed and its terms (n, p), without covariates.
-
-    Parameters: see `estimate`.
-    """
-    of_criterion = criterion_model.asked_of(patients, _status(changes))
-    found = {}
-    for model in OF_PATIENTS:
-        given = of_criterion if model.outcome == "criterion" else patients
-        chosen = eligibility.analysed(given, model.analysis)
-        x = terms.main(chosen, mib1_floor)[list(model.terms)].to_numpy(dtype=float)
-        found[model] = chosen, x
-    return found
-
-
-def fitted(
-    model: Model, chosen: pd.DataFrame, x: np.ndarray, *, reported_only: bool = False
-) -> list[dict[str, Any]]:
-    """Return the rows of one model of patients alone: no resamples, imputations or diagnostics.
-
-    Parameters
-    ----------
-    chosen, x : all or some of what `of_patients` returns.
-    reported_only : of an ordinal model, leave out the rows of maximum likelihood.
-    """
-    only = {"reported_only": True} if reported_only and model.outcome == "krenning" else {}
-    return _KINDS[model.outcome].fit(model, statistics.ALL, model.planned, chosen, x, **only).rows
-
-
-def _status(changes: pd.DataFrame) -> pd.DataFrame:
-    """Return the criterion and the scores that it compares, as `criterion.by_rule` names them."""
-    ends = ("low", "high")
-    named = changes.rename(columns={f"criterion_pre_{end}": f"krenning_pre_{end}" for end in ends})
-    both = [f"criterion_{time}_low" for time in ("pre", "post")]
-    return named.assign(scored=changes[both].notna().all(axis=1))
 
 
 def _of_patients(

@@ -24,16 +24,21 @@ from scipy import stats
 from captem import (
     association,
     association_rows,
+    criterion_model,
     criterion_rows,
-    models,
+    eligibility,
+    krenning_model,
     paired,
     statistics,
+    suvmax_model,
+    terms,
     transition_rows,
     transitions,
     worlds,
 )
 from captem.calibration_grid import BLOCK
-from captem.model_parts import PRIMARY_TERM
+from captem.model_parts import PRIMARY_TERM, Model
+from captem.planned_models import OF_PATIENTS
 from captem.worlds import Scenario, Study, World
 
 SEED = 2027
@@ -67,6 +72,16 @@ class _Asked:
     x: np.ndarray
     study: np.ndarray
 
+    @classmethod
+    def of_block(
+        cls, model: Model, patients: pd.DataFrame, of_criterion: pd.DataFrame, size: int
+    ) -> _Asked:
+        """Return what a model is asked of all studies, each of `size` patients."""
+        given = of_criterion if model.outcome == "criterion" else patients
+        chosen = eligibility.analysed(given, model.analysis)
+        x = terms.main(chosen, _MIB1_FLOOR)[list(model.terms)].to_numpy(dtype=float)
+        return cls(chosen, x, chosen.index.to_numpy() // size)
+
     def of(self, number: int) -> tuple[pd.DataFrame, np.ndarray]:
         """Return the part of one study."""
         first, last = np.searchsorted(self.study, [number, number + 1])
@@ -88,10 +103,11 @@ def rows(
     """
     patients = worlds.joined(studies).patients()
     changes = transitions.patient_transitions(patients, _LESIONS, THRESHOLD, RULE)
+    of_criterion = criterion_model.asked_of(patients, criterion_model.status_of(changes))
     size = len(studies[0].pre)
     asked = {
-        model: _Asked(chosen, x, chosen.index.to_numpy() // size)
-        for model, (chosen, x) in models.of_patients(patients, changes, _MIB1_FLOOR).items()
+        model: _Asked.of_block(model, patients, of_criterion, size)
+        for model in OF_PATIENTS
         if not few or model.outcome == "krenning"
     }
     for number, (study, seed) in enumerate(zip(studies, seeds, strict=True)):
@@ -99,8 +115,18 @@ def rows(
         found = _rows_of_change(study, changed, seed)
         found += _rows_of_association(study, seed, few)
         for model, answers in asked.items():
-            found += models.fitted(model, *answers.of(number), reported_only=few)
+            found += _fitted(model, *answers.of(number), few)
         yield [row for row in found if row["term"] != "undetermined"]
+
+
+def _fitted(
+    model: Model, chosen: pd.DataFrame, x: np.ndarray, reported_only: bool
+) -> list[dict[str, Any]]:
+    given = model, statistics.ALL, model.planned, chosen, x
+    if model.outcome == "krenning":
+        return krenning_model.fit(*given, reported_only=reported_only).rows
+    fit = criterion_model.fit if model.outcome == "criterion" else suvmax_model.fit
+    return fit(*given).rows
 
 
 def _rows_of_change(study: Study, changed: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
