@@ -28,13 +28,16 @@ class Chunk:
 
     scenario: str
     patients: int
-    number: int
     blocks: tuple[tuple[int, int], ...]
 
     @property
     def path(self) -> str:
-        """Return the name of its file."""
-        return f"{self.scenario}/{self.patients}/{self.number}.csv"
+        """Return the name of its file, which says which studies are in it.
+
+        A chunk that stands in another grid as well has the same one, and its file is used again.
+        """
+        first = self.blocks[0][0] * BLOCK
+        return f"{self.scenario}/{self.patients}/{first + 1}-{first + self.studies}.csv"
 
     @property
     def studies(self) -> int:
@@ -68,7 +71,7 @@ def chunks(settings: Mapping[str, Any]) -> list[Chunk]:
         for number in range(math.ceil(replicates / BLOCK))
     ]
     return [
-        Chunk(scenario, patients, start // size, tuple(blocks[start : start + size]))
+        Chunk(scenario, patients, tuple(blocks[start : start + size]))
         for scenario in NAMES
         for patients in sorted(settings["patients"])
         for start in range(0, len(blocks), size)
@@ -84,7 +87,7 @@ def said(done: Sequence[Chunk], ahead: Sequence[Chunk], part: float, seconds: fl
     part : studies that are done of the first one ahead.
     seconds : how long one unit of work takes (`work`).
 
-    >>> cell = Chunk("no_mib1", 45, 0, ((0, 50), (1, 50)))
+    >>> cell = Chunk("no_mib1", 45, ((0, 50), (1, 50)))
     >>> said([cell], [cell], 50, 0.2)
     'Calibration: 150 of 200 studies done (75%); about 5 s left on one core.'
     """

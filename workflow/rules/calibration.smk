@@ -20,13 +20,13 @@ rule calibrate_chunk:
     wildcard_constraints:
         scenario="|".join(captem_calibration.NAMES),
         patients="[0-9]+",
-        part="[0-9]+",
+        part="[0-9]+-[0-9]+",
     conda:
         "../envs/analysis.yaml"
     params:
         blocks=calibration_blocks,
     message:
-        "Drawing studies of {wildcards.patients} patients, {wildcards.scenario}, part {wildcards.part}."
+        "Drawing studies {wildcards.part} of {wildcards.patients} patients, {wildcards.scenario}."
     script:
         "../../scripts/calibrate_chunk.py"
 
