@@ -150,6 +150,8 @@ MARKED = {
 # Where the results really are, also for a module with a prefix.
 FOLDER = workflow.modifier.modify_path(RESULTS)
 LOCK = workflow.source_path("../../requirements.lock")
+# What simulation measured of the methods, which makes rows unstable: as much a part of the code.
+MEASURED = workflow.source_path("../validity.csv")
 FIGURES = {
     "flow": "Who is in which analysis?",
     "transition_matrix": "From which score to which?",
@@ -266,8 +268,8 @@ def needs(script):
 
 
 def all_code():
-    """Return the scripts and modules of all rules that were defined so far."""
-    return [code_file(path) for path in sorted(CODE)]
+    """Return what shapes results: scripts and modules of the rules so far, and what was measured."""
+    return [*(code_file(path) for path in sorted(CODE)), MEASURED]
 
 
 # For the front page of report.html, which is rendered from `config`; scripts of planning and of

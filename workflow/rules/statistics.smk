@@ -22,7 +22,7 @@ rule collect_statistics:
             f"{RESULTS}/sensitivity/statistics.csv",
         ],
         look=planned_look,
-        measured=workflow.source_path("../validity.csv"),
+        measured=MEASURED,
         code=needs("collect_statistics.py"),
     output:
         **({"planned": f"{RESULTS}/plan/planned.csv"} if PLAN else {}),
