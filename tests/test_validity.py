@@ -306,7 +306,7 @@ class Folder:
         self.path = path
         path.mkdir()
 
-    def command(self, chunk: int, cores: int, replicates: int = 120) -> list[str]:
+    def command(self, chunk: int, cores: int, replicates: int = 60) -> list[str]:
         config = self.path / "study.yaml"
         config.write_text(CONFIG.format(chunk=chunk, replicates=replicates), encoding="utf-8")
         return [
@@ -314,7 +314,7 @@ class Folder:
             str(self.path), "--cores", str(cores), "calibrate", "--configfile", str(config),
         ]  # fmt: skip
 
-    def run(self, chunk: int, cores: int, replicates: int = 120) -> str:
+    def run(self, chunk: int, cores: int, replicates: int = 60) -> str:
         done = subprocess.run(
             self.command(chunk, cores, replicates), cwd=ROOT, capture_output=True, text=True,
             timeout=900, check=False,
@@ -347,15 +347,15 @@ def test_a_whole_run_is_the_same_for_any_chunks_and_cores_and_uses_what_a_killed
     # Scripts of a killed run leave by themselves.
     time.sleep(1.5)
     left = one.chunks
-    assert 2 <= len(left) < 3 * len(NAMES)
+    assert 2 <= len(left) < 2 * len(NAMES)
     subprocess.run([*one.command(50, 1), "--unlock"], cwd=ROOT, capture_output=True, check=True)
     said = one.run(50, 2)
-    total = 120 * len(NAMES)
+    total = 60 * len(NAMES)
     assert f"Calibration: {total} of {total} studies done." in said
     assert re.search(rf"Calibration: \d+ of {total} studies done \(\d+%\); about .+ left", said)
-    assert "Calibration: 120 drawn studies of each truth and size." in said
+    assert "Calibration: 60 drawn studies of each truth and size." in said
     again = one.chunks
-    assert len(again) == 3 * len(NAMES)
+    assert len(again) == 2 * len(NAMES)
     # The last one may have been written, and not yet entered as done, when the run was killed.
     assert sum(again[name] == when for name, when in left.items()) >= len(left) - 1
     assert "Nothing to be done" in one.run(50, 2)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from captem import measured, worlds
-from captem.validity import EFFORT, THRESHOLD
+from captem.calibration_grid import BLOCK
+from captem.validity import EFFORT, SEED, THRESHOLD
 from captem.worlds import Scenario
 
 _HEAD = """\
@@ -49,6 +50,15 @@ _LEFT_OUT = f"""\
 Rank correlations have an exact P where it is quickly counted, and else one of {EFFORT.draws:,}
 permutations, fewer than in `statistics.csv`: with either the test is of its level, and the status
 of the row may differ where ties are many.
+
+## How it is run
+
+`make calibrate` in the clone (about an hour on two cores), or the target `calibrate` with
+`calibration: patients, replicates, chunk` in a config, which leaves this page alone. Studies are
+drawn in blocks of {BLOCK}; the stream of a block is spawned from the seed {SEED}, the truth, the
+size and its number, so that the result is the same to the byte for any `chunk` and any number of
+cores. What was interrupted goes on and loses the chunks at work; more replicates leave full chunks
+alone. Packages are those of `requirements.lock`.
 """
 _TABLES = """\
 ## The tables
@@ -56,8 +66,8 @@ _TABLES = """\
 Shares in percent ± one Monte Carlo standard error. Where there is nothing, the share of P ≤ .05 is
 the type I error (marked *); elsewhere it is the power. Bias, root mean square error and mean width
 of ratios are in natural logarithms (1.10 is a factor of three), of the other rows in their own
-unit. *ok*, *unstable* and *not estimable* are shares of all drawn studies, before what is measured
-here makes a row unstable. A cell that breaks a limit is **outside**; where fewer than {enough}
+unit; of finite estimates. *ok*, *unstable* and *not estimable* are shares of all drawn studies,
+before what is measured here makes a row unstable. A cell that breaks a limit is **outside**; where fewer than {enough}
 studies give numbers nothing is judged (*few*).
 """
 _COLUMNS = (
