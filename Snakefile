@@ -12,6 +12,7 @@
     snakemake --cores 1 verify                              check what was frozen
     snakemake --cores 1 lock_plan                           lock the plan, before there are data
     snakemake --cores 2 plan                                how many patients the next study needs
+    snakemake --cores 2 calibrate                           how often intervals and tests keep their word
     snakemake --cores 1 withdraw --config withdraw=A12      take a patient out who withdrew consent
 
 The settings are explained in config/README.md, the results in results/README.md.
@@ -45,6 +46,7 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/bundle.smk"
 include: "workflow/rules/planning.smk"
 include: "workflow/rules/template.smk"
+include: "workflow/rules/calibration.smk"
 
 
 rule all:
@@ -66,6 +68,7 @@ onsuccess:
     if "manuscript" in workflow.dag_settings.targets:
         say_what_the_manuscript_holds()
     say_what_planning_found()
+    say_what_calibration_found()
     say_what_the_plan_says()
     say_what_was_frozen()
 

@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from captem import statistics
+    from captem import measured, statistics
     from captem.files import read_frame, write_frame
 
     params = snakemake.params
     table = statistics.combine([read_frame(path) for path in snakemake.input.parts])
+    table = measured.gated(table, measured.numbers(read_frame(snakemake.input.measured)))
     if params.get("plan"):
         from pathlib import Path
 

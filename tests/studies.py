@@ -13,6 +13,7 @@ from captem import (
     bias_rows,
     cohort,
     describe_rows,
+    measured,
     models,
     predictions,
     sensitivity,
@@ -84,6 +85,12 @@ def schema() -> dict:
 
 
 @cache
+def measured_table() -> pd.DataFrame:
+    """Return what simulation measured of the methods, as it ships."""
+    return measured.numbers(read_frame(ROOT / "workflow/validity.csv"))
+
+
+@cache
 def shipped(name: str) -> Study:
     """Return `config` (the synthetic example) or `published_case`."""
     settings = resolve(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()), schema())
@@ -127,6 +134,7 @@ def analysed(settings: dict, replicates: int = models.REPLICATES) -> Study:
     ]
     matrix = through_csv(transitions.matrix(patients))
     collected = statistics.combine([through_csv(part) for part in rows])
+    collected = measured.gated(collected, measured_table())
     changes, lesion_changes = through_csv(changes), through_csv(lesion_changes)
     return Study(
         settings, read, changes, lesion_changes, matrix, collected, records, through_csv(curves)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import figure_data
+import pandas as pd
 import psutil
 import pytest
 import yaml
@@ -131,6 +132,7 @@ def test_editing_a_module_reruns_its_dependents_only(example, module, expected):
         ("workflow/report/forest.rst", {"write_captions", "render_summary"}),
         ("workflow/report/summary.html.jinja", {"render_summary"}),
         ("workflow/report/summary.js", {"render_summary"}),
+        ("workflow/validity.csv", AFTER_STATISTICS | {"record_provenance"}),
     ],
 )
 def test_editing_a_template_reruns_what_it_fills(example, name, expected):
@@ -371,6 +373,27 @@ def test_check_of_new_data_leaves_the_report_alone(clone):
     assert done.returncode == 0, done.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert "report.html" in {path.name for path in before}
+
+
+def test_a_method_that_failed_in_simulation_is_unstable_at_that_size(clone):
+    rows = "".join(f"P{i},{i % 3},{i % 3 + (i % 2)}\n" for i in range(12))
+    config = write_study(clone.path, f"patient_id,krenning_pre,krenning_post\n{rows}")
+    row_id = "transition.net_improvement/krenning/all"
+    cells = pd.read_csv(clone.path / "workflow/validity.csv", dtype={"outside": object})
+    chosen = cells["row_id"].eq(row_id) & cells["patients"].eq(12) & cells["scenario"].eq("mib1")
+    assert chosen.sum() == 1
+    cells.loc[chosen, ["covers", "covers_error", "judged", "outside"]] = (
+        0.9,
+        0.01,
+        "yes",
+        "coverage",
+    )
+    cells.to_csv(clone.path / "workflow/validity.csv", index=False)
+    done = clone.snakemake("statistics", "--configfile", config)
+    assert done.returncode == 0, done.stdout
+    row = pd.read_csv(clone.results("mine") / "statistics.csv").set_index("row_id").loc[row_id]
+    assert row["status"] == "unstable"
+    assert "at about 12 patients its interval held the truth in 90.0 % (±1.0 %)" in row["reason"]
 
 
 def test_check_touches_nothing_but_the_cohort_folder(clone):

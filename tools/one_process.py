@@ -22,6 +22,7 @@ from captem import (  # noqa: E402
     cohort,
     describe_rows,
     figure_rows,
+    measured,
     models,
     origin,
     predictions,
@@ -86,6 +87,7 @@ def main(out: Path) -> None:
             sensitivity.estimate(patients, lesions, changes, confirmatory, alternatives),
         ]
     )
+    rows = measured.gated(rows, measured.numbers(read_frame(ROOT / "workflow/validity.csv")))
     write_frame(out / "transitions/transitions.csv", changes)
     write_frame(out / "transitions/lesions.csv", lesion_changes)
     write_frame(out / "transitions/matrix.csv", matrix)

@@ -49,6 +49,22 @@ _COMPLETED_CELLS = 250_000
 
 
 @dataclass(frozen=True)
+class Effort:
+    """What a P may cost; it is one of its level under any.
+
+    Attributes:
+        exact: additions of the exact count, over all completions; never more than `_EXACT_WORK`.
+        draws: permutations where the exact count would take more.
+    """
+
+    exact: float = math.inf
+    draws: int = DRAWS
+
+
+FULL = Effort()
+
+
+@dataclass(frozen=True)
 class Association:
     """A rank correlation with its two-sided P.
 
@@ -73,7 +89,12 @@ class Association:
 
 
 def kendall(
-    x: ArrayLike, y_low: ArrayLike, y_high: ArrayLike | None = None, *, seed: int = 1
+    x: ArrayLike,
+    y_low: ArrayLike,
+    y_high: ArrayLike | None = None,
+    *,
+    seed: int = 1,
+    effort: Effort = FULL,
 ) -> Association:
     """Return Kendall's tau-b of x and y with its two-sided P.
 
@@ -98,6 +119,7 @@ def kendall(
         y_low, y_high: shape (n,), finite; lowest and highest possible value of y, whole numbers
             where they differ. Without `y_high` y is known: it may be continuous.
         seed: of the permutations.
+        effort: what may be spent on P.
 
     Raises:
         ValueError: fewer than 2 patients, unequal lengths, values that are not finite, `y_low`
@@ -107,11 +129,16 @@ def kendall(
     >>> round(answer.estimate, 3), round(answer.p_value, 4), answer.method
     (-0.949, 0.0333, 'Kendall tau-b, exact by enumeration')
     """
-    return _associate(_Kendall(), x, y_low, y_high, seed)
+    return _associate(_Kendall(), x, y_low, y_high, seed, effort)
 
 
 def spearman(
-    x: ArrayLike, y_low: ArrayLike, y_high: ArrayLike | None = None, *, seed: int = 1
+    x: ArrayLike,
+    y_low: ArrayLike,
+    y_high: ArrayLike | None = None,
+    *,
+    seed: int = 1,
+    effort: Effort = FULL,
 ) -> Association:
     """Return Spearman's rho of x and y, by average ranks, with its two-sided P.
 
@@ -127,7 +154,7 @@ def spearman(
     >>> round(answer.estimate, 3), round(answer.p_low, 4), round(answer.p_high, 4)
     (-0.975, 0.0333, 0.1)
     """
-    return _associate(_Spearman(), x, y_low, y_high, seed)
+    return _associate(_Spearman(), x, y_low, y_high, seed, effort)
 
 
 class _Kendall:
@@ -270,6 +297,7 @@ def _associate(
     y_low: ArrayLike,
     y_high: ArrayLike | None,
     seed: int,
+    effort: Effort,
 ) -> Association:
     x, low, high = _checked(x, y_low, y_low if y_high is None else y_high)
     order = np.argsort(x, kind="stable")
@@ -296,7 +324,7 @@ def _associate(
         found = {middle_sizes: {abs(observed)}}
         if completed.shape[1] > 1:
             found = _over_completions(coefficient, x_sizes, completed)
-        tails, kind = _tails(coefficient, x_sizes, list(found), seed)
+        tails, kind = _tails(coefficient, x_sizes, list(found), seed, effort)
         values = [
             tail(size)
             for (tail, _), sizes in zip(tails, found.values(), strict=True)
@@ -379,18 +407,24 @@ def _over_completions(
 
 
 def _tails(
-    coefficient: _Coefficient, x_sizes: Sizes, all_sizes: Sequence[Sizes], seed: int
+    coefficient: _Coefficient,
+    x_sizes: Sizes,
+    all_sizes: Sequence[Sizes],
+    seed: int,
+    effort: Effort,
 ) -> tuple[list[tuple[Tail, float]], str]:
     """Return P(|statistic| >= size) and the smallest P for each sizes of y, and how it is found."""
     n = sum(x_sizes)
     if n <= _DRAWN_UP_TO:
-        if sum(_work(coefficient, x_sizes, sizes) for sizes in all_sizes) <= _EXACT_WORK:
+        if sum(_work(coefficient, x_sizes, sizes) for sizes in all_sizes) <= min(
+            _EXACT_WORK, effort.exact
+        ):
             exact = [_exact(coefficient, x_sizes, sizes) for sizes in all_sizes]
             return exact, "exact by enumeration"
         values = sum(min(len(x_sizes), len(sizes)) for sizes in all_sizes)
         if n * (_DRAWN_PER_PATIENT * len(all_sizes) + values) <= _DRAWN_WORK:
-            drawn = _drawn(coefficient, x_sizes, all_sizes, seed)
-            return [(tail, math.nan) for tail in drawn], f"permutation ({DRAWS:,} draws)"
+            drawn = _drawn(coefficient, x_sizes, all_sizes, seed, effort.draws)
+            return [(tail, math.nan) for tail in drawn], f"permutation ({effort.draws:,} draws)"
     normal = [_normal(coefficient, x_sizes, sizes) for sizes in all_sizes]
     return [(tail, math.nan) for tail in normal], "normal approximation"
 
@@ -486,7 +520,7 @@ def _moves(x_sizes: Sizes, y_sizes: Sizes) -> float:
 
 
 def _drawn(
-    coefficient: _Coefficient, x_sizes: Sizes, all_sizes: Sequence[Sizes], seed: int
+    coefficient: _Coefficient, x_sizes: Sizes, all_sizes: Sequence[Sizes], seed: int, draws: int
 ) -> list[Tail]:
     """Return (b + 1) / (B + 1) from B seeded permutations, as a function of |statistic|.
 
@@ -494,9 +528,9 @@ def _drawn(
     """
     rng = np.random.default_rng(seed)
     patients = np.arange(sum(x_sizes))
-    sizes = np.empty((len(all_sizes), DRAWS))
-    for start in range(0, DRAWS, _DRAWN_AT_ONCE):
-        stop = min(start + _DRAWN_AT_ONCE, DRAWS)
+    sizes = np.empty((len(all_sizes), draws))
+    for start in range(0, draws, _DRAWN_AT_ONCE):
+        stop = min(start + _DRAWN_AT_ONCE, draws)
         shuffled = rng.permuted(np.tile(patients, (stop - start, 1)), axis=1).T.copy()
         for i, y_sizes in enumerate(all_sizes):
             # Exchanging the variables leaves the distribution; few values to place are less work.
@@ -506,7 +540,7 @@ def _drawn(
     sizes.sort(axis=1)
 
     def tail_of(drawn: Floats) -> Tail:
-        return lambda size: float(DRAWS - np.searchsorted(drawn, size) + 1) / (DRAWS + 1)
+        return lambda size: float(draws - np.searchsorted(drawn, size) + 1) / (draws + 1)
 
     return [tail_of(drawn) for drawn in sizes]
 

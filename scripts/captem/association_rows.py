@@ -43,15 +43,34 @@ def rows(
         for outcome, needs in _OUTCOMES.items():
             chosen = eligibility.analysed(patients, needs.format(name))
             x = midpoint(chosen, column).to_numpy(dtype=float)
-            low, high = _gains(chosen, outcome)
-            for variant, estimand, coefficient in _COEFFICIENTS:
-                blank = Result(
-                    f"association.{name}", estimand, outcome, variant=variant,
-                    n_patients=len(chosen),
-                )  # fmt: skip
-                told = _answered(blank, x, low, high, coefficient, seed)
-                found.append(told.row(subset, role("exploratory")))
+            gains = _gains(chosen, outcome)
+            answers = of_values(name, outcome, x, *gains, seed)
+            found += [answer.row(subset, role("exploratory")) for answer in answers]
     return found
+
+
+def of_values(
+    name: str,
+    outcome: str,
+    x: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    seed: int,
+    effort: association.Effort = association.FULL,
+) -> list[Result]:
+    """Return how gains go with MIB1 or with cycles, by each coefficient.
+
+    Parameters
+    ----------
+    name, outcome : `mib1` or `cycles`; `krenning` or `suvmax`.
+    x, low, high : (n,) values, and the ends of the gains.
+    seed, effort : of P.
+    """
+    blanks = (
+        (Result(f"association.{name}", estimand, outcome, variant=variant, n_patients=len(x)), call)
+        for variant, estimand, call in _COEFFICIENTS
+    )
+    return [_answered(blank, x, low, high, call, seed, effort) for blank, call in blanks]
 
 
 def _gains(patients: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
@@ -69,17 +88,18 @@ def _answered(
     high: np.ndarray,
     coefficient: Callable[..., association.Association],
     seed: int,
+    effort: association.Effort,
 ) -> Result:
     n = len(x)
     varies = [len(values) > 0 and values.min() < values.max() for values in (x, low, high)]
     if refusal := limits.too_few_for_association(n, varies[0], varies[1] or varies[2]):
         return blank.refused(refusal)
-    told = coefficient(x, low, None if (low == high).all() else high, seed=seed)
+    told = coefficient(x, low, None if (low == high).all() else high, seed=seed, effort=effort)
     least = told.smallest_p
     caution = limits.few_for_association(n, least)
     said = "" if np.isnan(least) else f"smallest P possible: {least:.2g}"
     if "permutation" in told.method:
-        error = np.sqrt(told.p_value * (1 - told.p_value) / association.DRAWS)
+        error = np.sqrt(told.p_value * (1 - told.p_value) / effort.draws)
         said = f"P by permutations drawn at random; its standard error is {error:.1g}"
     reason = caution or said
     return replace(

@@ -120,6 +120,9 @@ KINDS = (
     # MIB1 and cycles of each patient, without the code.
     Kind(r"planning/world\.json", "what planned studies are drawn from", PATIENT, _NOBODY),
     Kind(r"planning/chunks/[^/]+\.csv", "what each job of planning simulated", AGGREGATE, _NOBODY),
+    Kind(r"calibration/(?:validity\.csv|validity\.md|calibration\.txt)",
+         "how often tests and intervals keep their word, in drawn studies", NO_DATA, _NOBODY),
+    Kind(r"calibration/chunks/.+\.csv", "what each job of calibration drew", NO_DATA, _NOBODY),
     Kind(r"cuts/[^/]+/.+", "a frozen data cut", PATIENT, _NOBODY),
     Kind(r"chain/[^/]+", "the chain of what was frozen, and who left", AGGREGATE, _NOBODY),
     Kind(r"compare/[^/]+/[^/]+", "what is other than in a frozen data cut", PATIENT, _NOBODY),

@@ -41,6 +41,19 @@ def asked_of(patients: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
     return patients.assign(**{name: status[name].to_numpy() for name in names})
 
 
+def status_of(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the criterion and the scores that it compares, as `asked_of` takes them.
+
+    Parameters
+    ----------
+    changes : `transitions.csv`.
+    """
+    ends = ("low", "high")
+    named = changes.rename(columns={f"criterion_pre_{end}": f"krenning_pre_{end}" for end in ends})
+    both = [f"criterion_{time}_low" for time in ("pre", "post")]
+    return named.assign(scored=changes[both].notna().all(axis=1))
+
+
 def fit(model: Model, subset: str, role: str, chosen: pd.DataFrame, x: np.ndarray) -> Estimates:
     """Fit the model to the patients of a subset.
 

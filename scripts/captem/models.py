@@ -114,7 +114,7 @@ def estimate(
     if CYCLES not in patients:
         patients = patients.assign(**{CYCLES: pd.array([pd.NA] * len(patients), dtype="Int64")})
     asked = _Asked(plan, seed, replicates)
-    of_criterion = criterion_model.asked_of(patients, _status(changes))
+    of_criterion = criterion_model.asked_of(patients, criterion_model.status_of(changes))
     with_lesions = lesion_data.with_counts(patients, lesions)
     subsets = statistics.subsets(patients["source"], confirmatory)
     rows: list[dict[str, Any]] = []
@@ -154,14 +154,6 @@ def primary(patients: pd.DataFrame, confirmatory: Sequence[str], plan: Plan) -> 
             design.model, subset, role, chosen, design.x, reported_only=True
         ).rows
     return statistics.frame(rows)
-
-
-def _status(changes: pd.DataFrame) -> pd.DataFrame:
-    """Return the criterion and the scores that it compares, as `criterion.by_rule` names them."""
-    ends = ("low", "high")
-    named = changes.rename(columns={f"criterion_pre_{end}": f"krenning_pre_{end}" for end in ends})
-    both = [f"criterion_{time}_low" for time in ("pre", "post")]
-    return named.assign(scored=changes[both].notna().all(axis=1))
 
 
 def _of_patients(

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from captem import progress as progress_words
+
 OBSERVED = "observed"
 # Replicates that are drawn, and fitted, together: never more or fewer, whatever the chunk.
 BLOCK = 250
@@ -192,18 +194,8 @@ def progress(done: Sequence[Task], ahead: Sequence[Task], seconds: float) -> str
     'Planning: 2,000 of 10,000 replicates done (20%); about 8 s left on one core.'
     """
     finished, left = (sum(task.replicates for task in tasks) for tasks in (done, ahead))
-    said = f"Planning: {finished:,} of {finished + left:,} replicates done"
-    if not left:
-        return f"{said}."
     rest = seconds * sum(task.work for task in ahead)
-    return f"{said} ({finished / (finished + left):.0%}); about {_span(rest)} left on one core."
-
-
-def _span(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{seconds / 3600:.1f} h"
+    return progress_words.said("Planning", "replicates", finished, left, rest)
 
 
 def as_params(tasks: Sequence[Task]) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def estimate(
             statistics.role, subset=subset, sources=patients["source"], confirmatory=confirmatory
         )
         chosen, changed = patients[mask], changes[mask]
-        rows += _score_rows(chosen, subset, role, seed)
+        rows += score_rows(*scores(chosen), subset, role, seed)
         rows += _suvmax_rows(chosen, subset, role)
         rows += criterion_rows.rows(changed, subset, role)
         rows += association_rows.rows(chosen, subset, role, seed)
@@ -86,8 +86,10 @@ def scores(patients: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return ends[:, :2], ends[:, 2:]
 
 
-def _score_rows(patients: pd.DataFrame, subset: str, role: Role, seed: int) -> list[dict[str, Any]]:
-    pre, post = scores(patients)
+def score_rows(
+    pre: np.ndarray, post: np.ndarray, subset: str, role: Role, seed: int
+) -> list[dict[str, Any]]:
+    """Return the rows on the scores, (n, 2) lower and upper ends: directions, and the table."""
     exploratory = role("exploratory")
     rows = _direction_rows(pre, post, subset, role)
     return rows + [found.row(subset, exploratory) for found in table_tests(pre, post, seed)]

@@ -39,11 +39,14 @@ for _name in (
     "plan",
     "look_events",
     "holder",
+    "progress",
     "planning_grid",
+    "calibration_grid",
 ):
     _module = Path(workflow.source_path(f"../../scripts/captem/{_name}.py"))
 sys.path.insert(0, str(_module.parent.parent))
 
+from captem import calibration_grid as captem_calibration
 from captem import chain as captem_chain
 from captem import config as captem_config
 from captem import cuts as captem_cuts
@@ -118,6 +121,8 @@ WITHDRAW = SETTINGS.pop("withdraw")
 REASON = SETTINGS.pop("reason")
 # What studies to come might show is no part of what this one does.
 PLANNING = SETTINGS.pop("planning")
+# Nor is how captem itself is put to the test.
+CALIBRATION = SETTINGS.pop("calibration")
 # A public copy of a study that masks nothing has a folder of its own: the results stay as they are.
 PUBLIC_COPY = AUDIENCE == "public" and not SETTINGS["disclosure"]["min_count"]
 MIN_COUNT = 5 if PUBLIC_COPY else SETTINGS["disclosure"]["min_count"]
@@ -145,6 +150,8 @@ MARKED = {
 # Where the results really are, also for a module with a prefix.
 FOLDER = workflow.modifier.modify_path(RESULTS)
 LOCK = workflow.source_path("../../requirements.lock")
+# What simulation measured of the methods, which makes rows unstable: as much a part of the code.
+MEASURED = workflow.source_path("../validity.csv")
 FIGURES = {
     "flow": "Who is in which analysis?",
     "transition_matrix": "From which score to which?",
@@ -204,6 +211,7 @@ NOT_OF_THE_ANALYSIS = (
     "patient_ids",
     "plan",
     "planning",
+    "calibration",
 )
 
 
@@ -260,13 +268,13 @@ def needs(script):
 
 
 def all_code():
-    """Return the scripts and modules of all rules that were defined so far."""
-    return [code_file(path) for path in sorted(CODE)]
+    """Return what shapes results: scripts and modules of the rules so far, and what was measured."""
+    return [*(code_file(path) for path in sorted(CODE)), MEASURED]
 
 
-# For the front page of report.html, which is rendered from `config`; scripts of planning say how far
-# the whole run is, which no single one of them depends on.
-config.update(SETTINGS | {"planning": PLANNING})
+# For the front page of report.html, which is rendered from `config`; scripts of planning and of
+# calibration say how far the whole run is, which no single one of them depends on.
+config.update(SETTINGS | {"planning": PLANNING, "calibration": CALIBRATION})
 SYNTHETIC = any(says_synthetic(path) for path in SOURCE_FILES) or read_as_synthetic()
 
 
@@ -478,6 +486,31 @@ def say_what_planning_found():
     if "plan" in workflow.dag_settings.targets and path.is_file():
         print(f"\n{path.read_text(encoding='utf-8').strip()}", file=sys.stderr)
         print(f"All of it: {RESULTS}/planning/", file=sys.stderr)
+
+
+@cache
+def calibration_chunks():
+    """Return what each job of the target calibrate draws, by the name of its file."""
+    return {chunk.path: chunk for chunk in captem_calibration.chunks(CALIBRATION)}
+
+
+def calibration_results(wildcards):
+    """Return the file of each chunk, in the order of their studies."""
+    return [f"{RESULTS}/calibration/chunks/{path}" for path in calibration_chunks()]
+
+
+def calibration_blocks(wildcards):
+    """Return what one chunk draws, and nothing of the rest: number and studies of each block."""
+    path = f"{wildcards.scenario}/{wildcards.patients}/{wildcards.part}.csv"
+    return [list(block) for block in calibration_chunks()[path].blocks]
+
+
+def say_what_calibration_found():
+    """Print which methods are outside their limits, and where all of it stands."""
+    path = Path(f"{RESULTS}/calibration/calibration.txt")
+    if "calibrate" in workflow.dag_settings.targets and path.is_file():
+        print(f"\n{path.read_text(encoding='utf-8').strip()}", file=sys.stderr)
+        print(f"All of it: {RESULTS}/calibration/validity.md", file=sys.stderr)
 
 
 def compared_cut():
@@ -714,7 +747,7 @@ def say_where_results_are():
     if set(workflow.dag_settings.targets) == {"template"}:
         print(f"The forms are in {RESULTS}/templates/.", file=sys.stderr)
         return
-    alone = {"preflight", "verify", "withdraw", "lock_plan"}
+    alone = {"preflight", "verify", "withdraw", "lock_plan", "calibrate"}
     if (
         set(workflow.dag_settings.targets)
         and set(workflow.dag_settings.targets) <= alone

@@ -3,6 +3,7 @@ Statistics: one table of all that any figure, table or sentence shows.
 
 REQUIRED INPUTS:
     statistics.csv of each chapter
+    workflow/validity.csv: what simulation measured of the methods (target calibrate)
 OUTPUTS:
     statistics.csv
     plan/planned.csv: where a plan is locked, what each row may claim under it
@@ -21,6 +22,7 @@ rule collect_statistics:
             f"{RESULTS}/sensitivity/statistics.csv",
         ],
         look=planned_look,
+        measured=MEASURED,
         code=needs("collect_statistics.py"),
     output:
         **({"planned": f"{RESULTS}/plan/planned.csv"} if PLAN else {}),
