@@ -204,7 +204,7 @@ def test_singular_information_is_left_to_the_single_fit(monkeypatch):
 
 def test_singular_matrices_are_told_from_others():
     matrices = np.array([[[2.0, 0.0], [0.0, 4.0]], [[1.0, 2.0], [2.0, 1.0]]])
-    inverse, regular = adjusted_score_batch._inverses(matrices)
+    inverse, regular = adjusted_score_batch.inverses(matrices)
     assert regular.tolist() == [True, False]
     np.testing.assert_allclose(inverse[0], [[0.5, 0.0], [0.0, 0.25]])
 
