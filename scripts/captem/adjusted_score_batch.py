@@ -45,7 +45,8 @@ import numpy as np
 from captem.ordinal_data import Booleans, Floats, Integers
 
 # Elements of the largest arrays, so that they stay in the processor's cache.
-_CHUNK = 20_000
+_CHUNK = 40_000
+_CELL = np.int16
 # Its exponential, and the product of two such, are no numbers that overflow.
 _SURE = 300.0
 
@@ -124,7 +125,7 @@ def partitions(lower: Integers, upper: Integers, m: int, x: Floats, w: Floats) -
                 Partition(
                     thresholds=cuts,
                     weights=np.where(where, w, 0.0)[:, rows],
-                    observed=observed[:, rows].astype(np.int16),
+                    observed=observed[:, rows].astype(_CELL),
                     x=chosen,
                     products=products_of(chosen, 3) if x.ndim == 2 else None,
                 )
@@ -227,44 +228,45 @@ def _chunk(
 
 
 class _Ends:
-    """The ends of the outcomes of one partition; arrays are (R, k, n), functions of r (R, k).
+    """The ends of the outcomes of one partition; arrays are (k, R, n), functions of r (k, R).
 
-    Names are those of the module docstring; `weighted`, `beside` and `total` are f, the sums over
-    j of B_{j,j+1} without their sign and 1 + r, and the row sums of B, each times the weights.
+    Names are those of the module docstring; `weighted`, `beside` and `total` are f, b and the row
+    sums of B, each times the weights.
     """
 
     def __init__(self, part: Partition, m: int, parameters: Floats, degree: int) -> None:
         self.part, self.m, self.p = part, m, parameters.shape[1] - m
         self.at = part.thresholds
         self.products = products_of(part.x, degree) if part.products is None else part.products
-        cuts = parameters[:, self.at]
+        cuts = np.ascontiguousarray(parameters[:, self.at].T)
         odds = _odds(part.linear(parameters[:, m:]), cuts)
-        self.below = below = 1.0 / (1.0 + odds)
+        self.below = below = 1.0 + odds
+        np.divide(1.0, below, out=below)
         self.above = above = np.multiply(odds, below, out=odds)
         self.f = below * above
-        self.weighted = self.f * part.weights[:, None]
-        self.beside = below[:, :-1] * above[:, 1:]
-        self.beside *= part.weights[:, None]
-        width = np.diff(cuts, axis=1)
+        self.weighted = self.f * part.weights
+        self.beside = below[:-1] * above[1:]
+        self.beside *= part.weights
+        width = np.diff(cuts, axis=0)
         self.r = 1.0 / np.expm1(np.minimum(width, 700.0))
         self.s = np.ones_like(cuts)
-        self.s[:, 1:] += self.r
-        self.s[:, :-1] += self.r
-        inner = below[:, 1:] * above[:, :-1]
+        self.s[1:] += self.r
+        self.s[:-1] += self.r
+        inner = below[1:] * above[:-1]
         inner *= -np.expm1(-width)[:, :, None]
         total = np.empty_like(below)
-        total[:, 0] = below[:, 0]
-        total[:, 1:] = inner
-        total[:, :-1] += inner
-        total[:, -1] += above[:, -1]
+        total[0] = below[0]
+        total[1:] = inner
+        total[:-1] += inner
+        total[-1] += above[-1]
         total *= self.weighted
         self.total = total
 
     def add_information(self, information: Floats) -> None:
         """Add the expected information."""
         m, p, at = self.m, self.p, self.at
-        information[:, at, at] += self.s * _sums(self.weighted)
-        off = (1.0 + self.r) * _sums(self.beside)
+        information[:, at, at] += (self.s * _sums(self.weighted)).T
+        off = ((1.0 + self.r) * _sums(self.beside)).T
         information[:, at[:-1], at[1:]] -= off
         information[:, at[1:], at[:-1]] -= off
         if p:
@@ -276,24 +278,26 @@ class _Ends:
 
     def add_score(self, inverse: Floats, score: Floats) -> None:
         """Add the adjusted score, given the inverse of the whole information."""
-        m, p, at = self.m, self.p, self.at
+        m, at, part = self.m, self.at, self.part
         self.h = self._leverages(inverse)
         self.sigma = self.above - self.below
         half = 0.5 * self.weighted
         half *= self.sigma
         half *= self.h
-        cells = np.arange(len(at) + 1, dtype=self.part.observed.dtype)
-        counts = (self.part.observed[:, None] == cells[:, None]) * self.part.weights[:, None]
-        counts[:, :-1] += half
-        counts[:, 1:] -= half
-        self.counts = counts
+        self.counts = counts = np.empty((len(at) + 1, *half.shape[1:]))
+        cells = np.arange(len(counts), dtype=part.observed.dtype)[:, None, None]
+        np.equal(part.observed, cells, out=counts, casting="unsafe")
+        counts *= part.weights
+        counts[:-1] += half
+        counts[1:] -= half
         self.count = _sums(counts)
-        part = counts[:, :-1] * self.above
-        part -= counts[:, 1:] * self.below
-        moments = self._moments(part, 1)
+        np.multiply(counts[:-1], self.above, out=half)
+        half -= counts[1:] * self.below
+        moments = self._moments(half, 1)
         score[:, at] += moments[:, :, 0]
-        score[:, at[1:]] += self.r * self.count[:, 1:-1]
-        score[:, at[:-1]] -= self.r * self.count[:, 1:-1]
+        between = (self.r * self.count[1:-1]).T
+        score[:, at[1:]] += between
+        score[:, at[:-1]] -= between
         score[:, m:] -= moments[:, :, 1:].sum(axis=1)
 
     def _leverages(self, inverse: Floats) -> Floats:
@@ -305,24 +309,31 @@ class _Ends:
         row[:, :, 1 : 1 + p] = -2.0 * inverse[:, at, m:]
         for number, (a, b) in enumerate(pairs, 1 + p):
             row[:, :, number] = ((1.0 if a == b else 2.0) * inverse[:, m + a, m + b])[:, None]
-        return np.asarray(row @ self.products[..., : row.shape[2], :])
+        columns = self.products[..., : row.shape[2], :]
+        if columns.ndim == 2:
+            return np.asarray(row.swapaxes(0, 1) @ columns)
+        found = np.empty_like(self.f)
+        np.matmul(row, columns, out=found.swapaxes(0, 1))
+        return found
 
     def add_slope(self, slope: Floats) -> None:
         """Add the terms of T and of B."""
         m, p, at = self.m, self.p, self.at
-        k, r, r1 = len(at), self.r, 1.0 + self.r
-        y = 0.5 - 3.0 * self.f
+        k, r = len(at), self.r.T
+        y = -3.0 * self.f
+        y += 0.5
         y *= self.h
-        values = np.empty((len(y), 4 * k - 2, y.shape[2]))
-        np.multiply(self.counts[:, :-1] + self.counts[:, 1:], self.f, out=values[:, :k])
-        np.multiply(self.weighted, y, out=values[:, k : 2 * k])
-        np.multiply(self.beside, y[:, :-1], out=values[:, 2 * k : 3 * k - 1])
-        np.multiply(self.beside, y[:, 1:], out=values[:, 3 * k - 1 :])
+        values = np.empty((4 * k - 2, *y.shape[1:]))
+        np.add(self.counts[:-1], self.counts[1:], out=values[:k])
+        values[:k] *= self.f
+        np.multiply(self.weighted, y, out=values[k : 2 * k])
+        np.multiply(self.beside, y[:-1], out=values[2 * k : 3 * k - 1])
+        np.multiply(self.beside, y[1:], out=values[3 * k - 1 :])
         moments = self._moments(values, 2)
-        plain, diagonal = -moments[:, :k], self.s[:, :, None] * moments[:, k : 2 * k]
-        low = r1[:, :, None] * moments[:, 2 * k : 3 * k - 1]
-        high = r1[:, :, None] * moments[:, 3 * k - 1 :]
-        both = r * r1 * self.count[:, 1:-1]
+        plain, diagonal = -moments[:, :k], self.s.T[:, :, None] * moments[:, k : 2 * k]
+        low = (1.0 + r)[:, :, None] * moments[:, 2 * k : 3 * k - 1]
+        high = (1.0 + r)[:, :, None] * moments[:, 3 * k - 1 :]
+        both = r * (1.0 + r) * self.count[1:-1].T
         slope[:, at, at] += plain[:, :, 0] + diagonal[:, :, 0]
         slope[:, at[1:], at[1:]] -= both
         slope[:, at[:-1], at[:-1]] -= both
@@ -342,24 +353,24 @@ class _Ends:
     def add_bent_and_cubes(self, bent: Floats, cubes: Floats) -> None:
         """Add G and K of the module docstring."""
         k = len(self.at)
-        values = np.empty((len(self.f), 5 * k - 3, self.f.shape[2]))
-        values[:, :k] = self.weighted
-        values[:, k : 2 * k - 1] = self.beside
-        np.multiply(self.weighted, self.sigma, out=values[:, 2 * k - 1 : 3 * k - 1])
-        np.multiply(self.beside, self.sigma[:, :-1], out=values[:, 3 * k - 1 : 4 * k - 2])
-        np.multiply(self.beside, self.sigma[:, 1:], out=values[:, 4 * k - 2 :])
+        values = np.empty((5 * k - 3, *self.f.shape[1:]))
+        values[:k] = self.weighted
+        values[k : 2 * k - 1] = self.beside
+        np.multiply(self.weighted, self.sigma, out=values[2 * k - 1 : 3 * k - 1])
+        np.multiply(self.beside, self.sigma[:-1], out=values[3 * k - 1 : 4 * k - 2])
+        np.multiply(self.beside, self.sigma[1:], out=values[4 * k - 2 :])
         moments = self._moments(values, 3)
         # The halves of s f sigma, of (1 + r) b sigma at the lower and at the upper threshold.
-        s, r = 0.5 * self.s[:, :, None], 0.5 * (1.0 + self.r)[:, :, None]
+        s, r = 0.5 * self.s.T[:, :, None], 0.5 * (1.0 + self.r.T)[:, :, None]
         plain, beside = moments[:, :k], moments[:, k : 2 * k - 1]
         diagonal = s * moments[:, 2 * k - 1 : 3 * k - 1]
         low, high = r * moments[:, 3 * k - 1 : 4 * k - 2], r * moments[:, 4 * k - 2 :]
         self._add_bent(diagonal, low, high, bent)
         lean = np.zeros_like(self.s)
-        lean[:, 1:] += self.r
-        lean[:, :-1] -= self.r
-        half = r * (1.0 + 2.0 * self.r)[:, :, None] * beside
-        cubic = 2.0 * (diagonal + s * lean[:, :, None] * plain)
+        lean[1:] += self.r
+        lean[:-1] -= self.r
+        half = r * (1.0 + 2.0 * self.r.T)[:, :, None] * beside
+        cubic = 2.0 * (diagonal + s * lean.T[:, :, None] * plain)
         self._add_cubes(cubic, half - low, -half - high, cubes)
 
     def _add_bent(self, diagonal: Floats, low: Floats, high: Floats, bent: Floats) -> None:
@@ -414,14 +425,14 @@ class _Ends:
         cubes[:, m:, m:, m:] -= self._third(same.sum(axis=1))
 
     def _moments(self, values: Floats, degree: int) -> Floats:
-        """Sums over outcomes of values (R, c, n) times products of x, shape (R, c, products)."""
+        """Sums over outcomes of values (c, R, n) times products of x, shape (R, c, products)."""
         pairs, triples = _triangle(self.p)
         count = 1 + self.p + (len(pairs) if degree > 1 else 0) + (len(triples) if degree > 2 else 0)
         columns = self.products[..., :count, :].swapaxes(-1, -2)
         if columns.ndim == 3:
-            return np.asarray(values @ columns)
+            return np.asarray(values.swapaxes(0, 1) @ columns)
         flat = values.reshape(-1, values.shape[2]) @ columns
-        return np.asarray(flat.reshape(*values.shape[:2], count))
+        return np.asarray(flat.reshape(*values.shape[:2], count).swapaxes(0, 1))
 
     def _second(self, moments: Floats) -> Floats:
         """Of moments (.., products) those of x x', shape (.., p, p)."""
@@ -434,11 +445,11 @@ class _Ends:
 
 
 def _odds(eta: Floats, cuts: Floats) -> Floats:
-    """exp(eta - cut) for eta (R, n) and cuts (R, k), shape (R, k, n)."""
+    """exp(eta - cut) for eta (R, n) and cuts (k, R), shape (k, R, n)."""
     if max(np.abs(eta).max(initial=0.0), np.abs(cuts).max(initial=0.0)) < _SURE:
-        return np.asarray(np.exp(-cuts)[:, :, None] * np.exp(eta)[:, None])
+        return np.asarray(np.exp(-cuts)[:, :, None] * np.exp(eta))
     with np.errstate(invalid="ignore"):
-        return np.exp(np.clip(eta[:, None] - cuts[:, :, None], -700.0, 700.0))
+        return np.exp(np.clip(eta - cuts[:, :, None], -700.0, 700.0))
 
 
 def _sums(values: Floats) -> Floats:
