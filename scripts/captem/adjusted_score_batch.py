@@ -82,6 +82,16 @@ class Partition:
             return beta @ self.x
         return (beta[:, None, :] @ self.x)[:, 0]
 
+    def sums(self, values: Floats) -> Floats:
+        """Sums over outcomes of values (R, n) times x, shape (R, p)."""
+        if self.x.ndim == 2:
+            return values @ self.x.T
+        return (self.x @ values[:, :, None])[:, :, 0]
+
+    def squares(self) -> Floats:
+        """Weighted sums over outcomes of x x', shape (R, p, p)."""
+        return np.asarray((self.x * self.weights[:, None, :]) @ self.x.swapaxes(-1, -2))
+
 
 @dataclass(frozen=True, eq=False)
 class States:
@@ -475,3 +485,14 @@ def inverses(matrices: Floats) -> tuple[Floats, Booleans]:
             left[:, k] = column / -pivot
             left[k, k] = 1.0 / pivot
     return np.ascontiguousarray(left.transpose(2, 0, 1)), regular
+
+
+def positive_definite(matrices: Floats) -> Booleans:
+    """Which symmetric matrices (R, q, q) are positive definite, by the signs of their pivots."""
+    left = np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    found = np.ones(len(matrices), dtype=bool)
+    with np.errstate(all="ignore"):
+        for k in range(len(left)):
+            found &= left[k, k] > 0.0
+            left[k + 1 :, k + 1 :] -= left[k + 1 :, k, None] * (left[k, k + 1 :] / left[k, k])
+    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from captem.adjusted_score_batch import Partition, partitions, states_at
+from captem.adjusted_score_batch import Partition, partitions, positive_definite, states_at
 from captem.bias_reduced import CLOSED, LARGEST_MOVE, NEAR, SETTLED
 from captem.ordinal_data import Booleans, Floats, Integers
 
@@ -84,6 +84,18 @@ class Found:
     emptied: Integers
     given_up: Booleans
 
+    @classmethod
+    def nothing(cls, start: Floats) -> Found:
+        """No root yet."""
+        size, q = start.shape
+        return cls(
+            start.copy(),
+            np.full((size, q, q), np.nan),
+            np.zeros(size, dtype=bool),
+            np.zeros(size, dtype=np.int64),
+            np.zeros(size, dtype=bool),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
@@ -107,13 +119,7 @@ class _Walk:
 def search(problem: Problem, start: Floats) -> Found:
     """Damped Fisher scoring from `start` (R, q), then Newton; see `bias_reduced.fit`."""
     size, q = start.shape
-    found = Found(
-        start.copy(),
-        np.full((size, q, q), np.nan),
-        np.zeros(size, dtype=bool),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=bool),
-    )
+    found = Found.nothing(start)
     near = np.zeros(size, dtype=bool)
     walk = _at(problem, np.arange(size), start, np.ones(size), np.zeros((size, q)), near)
     for iteration in range(_MAX_ITERATIONS):
@@ -179,7 +185,7 @@ def _newton(problem: Problem, walk: _Walk, wanted: Booleans) -> tuple[Booleans, 
     """Newton steps towards roots that attract Fisher scoring: which there are, where, how far."""
     m = problem.thresholds
     taken = wanted & np.isfinite(walk.derivative).all(axis=(1, 2))
-    taken[taken] = _attracting(walk.inverse[taken], walk.derivative[taken])
+    taken[taken] = attracting(walk.inverse[taken], walk.derivative[taken])
     ahead, moved = walk.parameters.copy(), np.full(len(taken), np.inf)
     if taken.any():
         steps = np.zeros_like(ahead)
@@ -191,21 +197,18 @@ def _newton(problem: Problem, walk: _Walk, wanted: Booleans) -> tuple[Booleans, 
     return taken, ahead, moved
 
 
-def _attracting(inverse: Floats, derivative: Floats) -> Booleans:
+def attracting(inverse: Floats, derivative: Floats) -> Booleans:
     """Whether every eigenvalue of -inverse @ derivative has a positive real part.
 
-    It does where the symmetric part of a similar matrix is positive definite.
+    It does where the symmetric part of -derivative is positive definite, and so that of a matrix
+    similar to the product.
     """
-    if not len(inverse):
-        return np.zeros(0, dtype=bool)
-    factor = np.linalg.cholesky(inverse)
-    similar = -(factor.transpose(0, 2, 1) @ derivative @ factor)
-    found = np.linalg.eigvalsh(similar + similar.transpose(0, 2, 1))[:, 0] > 0.0
+    found = positive_definite(-derivative - derivative.transpose(0, 2, 1))
     unsure = ~found
     if unsure.any():
         pull = np.linalg.eigvals(-inverse[unsure] @ derivative[unsure]).real
         found[unsure] = pull.min(axis=1) > 0.0
-    return np.asarray(found)
+    return found
 
 
 def _advanced(
