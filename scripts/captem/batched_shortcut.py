@@ -25,6 +25,8 @@ _FARTHEST = 3.0
 _NEAR = 1.0
 _SETTLED = 1e-9
 _SHRINKS = 0.5
+# Weight of the outcomes in a cell: with less, more than one root may attract.
+_FEWEST = 1.0
 # Share of the latent variance that predictors may explain in the start.
 _MOST = 0.9
 
@@ -128,6 +130,7 @@ def _start(problem: Problem, marginal: Floats) -> tuple[Floats, Booleans]:
     latent, squared, with_x = np.zeros(size), np.zeros(size), np.zeros((size, p))
     share = np.hstack([np.zeros((size, 1)), expit(cuts), np.ones((size, 1))])
     area = xlogy(share, share) + xlogy(1.0 - share, 1.0 - share)
+    enough = np.ones(size, dtype=bool)
     for part in problem.parts:
         total += part.weights.sum(axis=1)
         mean += part.sums(part.weights)
@@ -137,6 +140,7 @@ def _start(problem: Problem, marginal: Floats) -> tuple[Floats, Booleans]:
             there = np.where(part.observed == cell, part.weights, 0.0)
             z = (area[:, end] - area[:, begin]) / (share[:, end] - share[:, begin])
             count = there.sum(axis=1)
+            enough &= (count == 0.0) | (count >= _FEWEST)
             latent += count * z
             squared += count * z * z
             with_x += z[:, None] * part.sums(there)
@@ -152,4 +156,4 @@ def _start(problem: Problem, marginal: Floats) -> tuple[Floats, Booleans]:
     slopes *= (wider * (np.pi**2 / 3.0) / varies)[:, None]
     shift = np.einsum("ri,ri->r", mean, slopes)
     found = np.hstack([wider[:, None] * cuts + shift[:, None], slopes])
-    return found, regular & np.isfinite(found).all(axis=1)
+    return found, regular & enough & np.isfinite(found).all(axis=1)
