@@ -80,7 +80,10 @@ class Partition:
         """x'beta for beta (R, p), shape (R, n)."""
         if self.x.ndim == 2:
             return beta @ self.x
-        return (beta[:, None, :] @ self.x)[:, 0]
+        found = np.zeros(self.weights.shape)
+        for slope, x in zip(beta.T, self.x.swapaxes(0, 1), strict=True):
+            found += slope[:, None] * x
+        return found
 
     def sums(self, values: Floats) -> Floats:
         """Sums over outcomes of values (R, n) times x, shape (R, p)."""
@@ -214,32 +217,40 @@ def _chunk(
     rows: slice,
 ) -> None:
     size, q = parameters.shape
-    information = np.zeros((size, q, q))
+    information = np.zeros((q, q, size))
     ends = [_Ends(part, m, parameters, 3 if derivative else 2) for part in parts]
     for end in ends:
         end.add_information(information)
-    inverse, regular = inverses(information)
-    score = np.zeros((size, q))
+    swept, regular = _swept(information)
+    score = np.zeros((q, size))
     for end in ends:
-        end.add_score(inverse, score)
-    found.information[rows], found.inverse[rows], found.score[rows] = information, inverse, score
-    found.regular[rows] = regular & np.isfinite(score).all(axis=1)
+        end.add_score(swept, score)
+    inverse = found.inverse[rows]
+    inverse[:] = swept.transpose(2, 0, 1)
+    found.information[rows], found.score[rows] = information.transpose(2, 0, 1), score.T
+    found.regular[rows] = regular & np.isfinite(score).all(axis=0)
     if not derivative:
         return
-    slope = np.zeros((size, q, q))
-    bent, cubes = np.zeros((size, q, q, q)), np.zeros((size, q, q, q))
+    slope = np.zeros((q, q, size))
+    bent, cubes = np.zeros((q, q, q, size)), np.zeros((q, q, q, size))
     for end in ends:
         end.add_slope(slope)
         end.add_bent_and_cubes(bent, cubes)
-    once = (bent.reshape(size, q * q, q) @ inverse).reshape(size, q, q, q)
-    twice = (once.transpose(0, 1, 3, 2).reshape(size, q * q, q) @ inverse).reshape(size, q, q * q)
-    change = 4.0 * bent.transpose(0, 2, 1, 3) - cubes
-    found.derivative[rows] = slope - twice @ change.reshape(size, q * q, q)
+    change = _first(4.0 * bent.swapaxes(0, 1) - cubes).reshape(size, q * q, q)
+    once = (_first(bent).reshape(size, q * q, q) @ inverse).reshape(size, q, q, q)
+    twice = once.transpose(0, 1, 3, 2).reshape(size, q * q, q) @ inverse
+    found.derivative[rows] = slope.transpose(2, 0, 1) - twice.reshape(size, q, q * q) @ change
+
+
+def _first(values: Floats) -> Floats:
+    """Replicates from the last axis to the first."""
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
 
 
 class _Ends:
     """The ends of the outcomes of one partition; arrays are (k, R, n), functions of r (k, R).
 
+    What is added up has the replicates last, so that one element of all of them lies in one piece.
     Names are those of the module docstring; `weighted`, `beside` and `total` are f, b and the row
     sums of B, each times the weights.
     """
@@ -273,21 +284,21 @@ class _Ends:
         self.total = total
 
     def add_information(self, information: Floats) -> None:
-        """Add the expected information."""
+        """Add the expected information, (q, q, R)."""
         m, p, at = self.m, self.p, self.at
-        information[:, at, at] += (self.s * _sums(self.weighted)).T
-        off = ((1.0 + self.r) * _sums(self.beside)).T
-        information[:, at[:-1], at[1:]] -= off
-        information[:, at[1:], at[:-1]] -= off
+        information[at, at] += self.s * _sums(self.weighted)
+        off = (1.0 + self.r) * _sums(self.beside)
+        information[at[:-1], at[1:]] -= off
+        information[at[1:], at[:-1]] -= off
         if p:
             moments = self._moments(self.total, 2)
-            first = moments[:, :, 1 : 1 + p]
-            information[:, at, m:] -= first
-            information[:, m:, at] -= first.swapaxes(1, 2)
-            information[:, m:, m:] += self._second(moments.sum(axis=1))
+            first = moments[:, 1 : 1 + p]
+            information[at, m:] -= first
+            information[m:, at] -= first.swapaxes(0, 1)
+            information[m:, m:] += self._second(moments.sum(axis=0))
 
     def add_score(self, inverse: Floats, score: Floats) -> None:
-        """Add the adjusted score, given the inverse of the whole information."""
+        """Add the adjusted score (q, R), given the inverse of the whole information, (q, q, R)."""
         m, at, part = self.m, self.at, self.part
         self.h = self._leverages(inverse)
         self.sigma = self.above - self.below
@@ -304,32 +315,32 @@ class _Ends:
         np.multiply(counts[:-1], self.above, out=half)
         half -= counts[1:] * self.below
         moments = self._moments(half, 1)
-        score[:, at] += moments[:, :, 0]
-        between = (self.r * self.count[1:-1]).T
-        score[:, at[1:]] += between
-        score[:, at[:-1]] -= between
-        score[:, m:] -= moments[:, :, 1:].sum(axis=1)
+        score[at] += moments[:, 0]
+        between = self.r * self.count[1:-1]
+        score[at[1:]] += between
+        score[at[:-1]] -= between
+        score[m:] -= moments[:, 1:].sum(axis=0)
 
     def _leverages(self, inverse: Floats) -> Floats:
         """h of the module docstring."""
         m, p, at = self.m, self.p, self.at
         pairs, _ = _triangle(p)
-        row = np.empty((len(inverse), len(at), 1 + p + len(pairs)))
-        row[:, :, 0] = inverse[:, at, at]
-        row[:, :, 1 : 1 + p] = -2.0 * inverse[:, at, m:]
+        row = np.empty((len(at), 1 + p + len(pairs), inverse.shape[2]))
+        row[:, 0] = inverse[at, at]
+        row[:, 1 : 1 + p] = -2.0 * inverse[at, m:]
         for number, (a, b) in enumerate(pairs, 1 + p):
-            row[:, :, number] = ((1.0 if a == b else 2.0) * inverse[:, m + a, m + b])[:, None]
-        columns = self.products[..., : row.shape[2], :]
+            row[:, number] = (1.0 if a == b else 2.0) * inverse[m + a, m + b]
+        columns = self.products[..., : row.shape[1], :]
         if columns.ndim == 2:
-            return np.asarray(row.swapaxes(0, 1) @ columns)
+            return np.asarray(np.ascontiguousarray(row.swapaxes(1, 2)) @ columns)
         found = np.empty_like(self.f)
-        np.matmul(row, columns, out=found.swapaxes(0, 1))
+        np.matmul(_first(row), columns, out=found.swapaxes(0, 1))
         return found
 
     def add_slope(self, slope: Floats) -> None:
-        """Add the terms of T and of B."""
+        """Add the terms of T and of B, (q, q, R)."""
         m, p, at = self.m, self.p, self.at
-        k, r = len(at), self.r.T
+        k, r = len(at), self.r
         y = -3.0 * self.f
         y += 0.5
         y *= self.h
@@ -340,28 +351,24 @@ class _Ends:
         np.multiply(self.beside, y[:-1], out=values[2 * k : 3 * k - 1])
         np.multiply(self.beside, y[1:], out=values[3 * k - 1 :])
         moments = self._moments(values, 2)
-        plain, diagonal = -moments[:, :k], self.s.T[:, :, None] * moments[:, k : 2 * k]
-        low = (1.0 + r)[:, :, None] * moments[:, 2 * k : 3 * k - 1]
-        high = (1.0 + r)[:, :, None] * moments[:, 3 * k - 1 :]
-        both = r * (1.0 + r) * self.count[1:-1].T
-        slope[:, at, at] += plain[:, :, 0] + diagonal[:, :, 0]
-        slope[:, at[1:], at[1:]] -= both
-        slope[:, at[:-1], at[:-1]] -= both
-        slope[:, at[:-1], at[1:]] += both - high[:, :, 0]
-        slope[:, at[1:], at[:-1]] += both - low[:, :, 0]
+        plain, diagonal = moments[:k], self.s[:, None] * moments[k : 2 * k]
+        diagonal -= plain
+        low = (1.0 + r)[:, None] * moments[2 * k : 3 * k - 1]
+        high = (1.0 + r)[:, None] * moments[3 * k - 1 :]
+        both = r * (1.0 + r) * self.count[1:-1]
+        slope[at, at] += diagonal[:, 0]
+        slope[at[1:], at[1:]] -= both
+        slope[at[:-1], at[:-1]] -= both
+        slope[at[:-1], at[1:]] += both - high[:, 0]
+        slope[at[1:], at[:-1]] += both - low[:, 0]
         if p:
-            plain += diagonal
-            columns, rows = plain.copy(), plain
-            columns[:, :-1] -= low
-            columns[:, 1:] -= high
-            rows[:, :-1] -= high
-            rows[:, 1:] -= low
-            slope[:, at, m:] -= rows[:, :, 1 : 1 + p]
-            slope[:, m:, at] -= columns[:, :, 1 : 1 + p].swapaxes(1, 2)
-            slope[:, m:, m:] += self._second(columns.sum(axis=1))
+            rows, columns = _by_row_and_column(diagonal, low, high)
+            slope[at, m:] -= rows[:, 1 : 1 + p]
+            slope[m:, at] -= columns[:, 1 : 1 + p].swapaxes(0, 1)
+            slope[m:, m:] += self._second(columns.sum(axis=0))
 
     def add_bent_and_cubes(self, bent: Floats, cubes: Floats) -> None:
-        """Add G and K of the module docstring."""
+        """Add G and K of the module docstring, (q, q, q, R)."""
         k = len(self.at)
         values = np.empty((5 * k - 3, *self.f.shape[1:]))
         values[:k] = self.weighted
@@ -371,16 +378,16 @@ class _Ends:
         np.multiply(self.beside, self.sigma[1:], out=values[4 * k - 2 :])
         moments = self._moments(values, 3)
         # The halves of s f sigma, of (1 + r) b sigma at the lower and at the upper threshold.
-        s, r = 0.5 * self.s.T[:, :, None], 0.5 * (1.0 + self.r.T)[:, :, None]
-        plain, beside = moments[:, :k], moments[:, k : 2 * k - 1]
-        diagonal = s * moments[:, 2 * k - 1 : 3 * k - 1]
-        low, high = r * moments[:, 3 * k - 1 : 4 * k - 2], r * moments[:, 4 * k - 2 :]
+        s, r = 0.5 * self.s[:, None], 0.5 * (1.0 + self.r)[:, None]
+        plain, beside = moments[:k], moments[k : 2 * k - 1]
+        diagonal = s * moments[2 * k - 1 : 3 * k - 1]
+        low, high = r * moments[3 * k - 1 : 4 * k - 2], r * moments[4 * k - 2 :]
         self._add_bent(diagonal, low, high, bent)
         lean = np.zeros_like(self.s)
         lean[1:] += self.r
         lean[:-1] -= self.r
-        half = r * (1.0 + 2.0 * self.r.T)[:, :, None] * beside
-        cubic = 2.0 * (diagonal + s * lean.T[:, :, None] * plain)
+        half = r * (1.0 + 2.0 * self.r)[:, None] * beside
+        cubic = 2.0 * (diagonal + s * lean[:, None] * plain)
         self._add_cubes(cubic, half - low, -half - high, cubes)
 
     def _add_bent(self, diagonal: Floats, low: Floats, high: Floats, bent: Floats) -> None:
@@ -388,70 +395,75 @@ class _Ends:
         lower, upper = at[:-1], at[1:]
         first = slice(1, 1 + p)
         for values, s, j in ((diagonal, at, at), (-high, lower, upper), (-low, upper, lower)):
-            bent[:, s, j, j] += values[:, :, 0]
+            bent[s, j, j] += values[:, 0]
             if p:
-                bent[:, s, j, m:] -= values[:, :, first]
-                # Here numpy puts the indices that are parted by a slice first.
-                bent[:, s, m:, j] -= values[:, :, first].swapaxes(0, 1)
+                bent[s, j, m:] -= values[:, first]
+                bent[s, m:, j] -= values[:, first]
         if not p:
             return
-        rows, columns = diagonal.copy(), diagonal.copy()
-        rows[:, :-1] -= high
-        rows[:, 1:] -= low
-        columns[:, :-1] -= low
-        columns[:, 1:] -= high
-        bent[:, at, m:, m:] += self._second(rows)
-        bent[:, m:, at, at] -= columns[:, :, first].swapaxes(1, 2)
+        rows, columns = _by_row_and_column(diagonal, low, high)
+        bent[at, m:, m:] += self._second(rows)
+        bent[m:, at, at] -= columns[:, first].swapaxes(0, 1)
         second = self._second(columns)
-        bent[:, m:, at, m:] += second.transpose(0, 2, 1, 3)
-        bent[:, m:, m:, at] += second.transpose(0, 2, 3, 1)
-        bent[:, m:, m:, m:] -= self._third(columns.sum(axis=1))
+        bent[m:, at, m:] += second.swapaxes(0, 1)
+        bent[m:, m:, at] += second.transpose(1, 2, 0, 3)
+        bent[m:, m:, m:] -= self._third(columns.sum(axis=0))
 
     def _add_cubes(self, same: Floats, low: Floats, high: Floats, cubes: Floats) -> None:
         """`same`, `low` and `high` are the moments of K_jjj, K_{j,j,j+1} and K_{j,j+1,j+1}."""
         m, p, at = self.m, self.p, self.at
         left, right = at[:-1], at[1:]
-        cubes[:, at, at, at] += same[:, :, 0]
+        cubes[at, at, at] += same[:, 0]
         for i, j, k in ((left, right, right), (right, left, right), (right, right, left)):
-            cubes[:, i, j, k] += high[:, :, 0]
+            cubes[i, j, k] += high[:, 0]
         for i, j, k in ((left, left, right), (left, right, left), (right, left, left)):
-            cubes[:, i, j, k] += low[:, :, 0]
+            cubes[i, j, k] += low[:, 0]
         if not p:
             return
-        same[:, :-1] += low
-        same[:, 1:] += high
+        same[:-1] += low
+        same[1:] += high
         next_to = low + high
         for i, j, values in ((at, at, same), (left, right, next_to), (right, left, next_to)):
-            first = values[:, :, 1 : 1 + p]
-            cubes[:, i, j, m:] -= first
-            cubes[:, i, m:, j] -= first.swapaxes(0, 1)
-            cubes[:, m:, i, j] -= first.swapaxes(1, 2)
-        same[:, :-1] += next_to
-        same[:, 1:] += next_to
+            first = values[:, 1 : 1 + p]
+            cubes[i, j, m:] -= first
+            cubes[i, m:, j] -= first
+            cubes[m:, i, j] -= first.swapaxes(0, 1)
+        same[:-1] += next_to
+        same[1:] += next_to
         second = self._second(same)
-        cubes[:, at, m:, m:] += second
-        cubes[:, m:, at, m:] += second.transpose(0, 2, 1, 3)
-        cubes[:, m:, m:, at] += second.transpose(0, 2, 3, 1)
-        cubes[:, m:, m:, m:] -= self._third(same.sum(axis=1))
+        cubes[at, m:, m:] += second
+        cubes[m:, at, m:] += second.swapaxes(0, 1)
+        cubes[m:, m:, at] += second.transpose(1, 2, 0, 3)
+        cubes[m:, m:, m:] -= self._third(same.sum(axis=0))
 
     def _moments(self, values: Floats, degree: int) -> Floats:
-        """Sums over outcomes of values (c, R, n) times products of x, shape (R, c, products)."""
+        """Sums over outcomes of values (c, R, n) times products of x, shape (c, products, R)."""
         pairs, triples = _triangle(self.p)
         count = 1 + self.p + (len(pairs) if degree > 1 else 0) + (len(triples) if degree > 2 else 0)
         columns = self.products[..., :count, :].swapaxes(-1, -2)
-        if columns.ndim == 3:
-            return np.asarray(values.swapaxes(0, 1) @ columns)
-        flat = values.reshape(-1, values.shape[2]) @ columns
-        return np.asarray(flat.reshape(*values.shape[:2], count).swapaxes(0, 1))
+        if columns.ndim == 2:
+            flat = values.reshape(-1, values.shape[2]) @ columns
+            return np.ascontiguousarray(flat.reshape(*values.shape[:2], count).swapaxes(1, 2))
+        return np.ascontiguousarray((values.swapaxes(0, 1) @ columns).transpose(1, 2, 0))
 
     def _second(self, moments: Floats) -> Floats:
-        """Of moments (.., products) those of x x', shape (.., p, p)."""
-        return moments[..., 1 + self.p + _whole(self.p)[0]]
+        """Of moments (.., products, R) those of x x', shape (.., p, p, R)."""
+        return moments[..., 1 + self.p + _whole(self.p)[0], :]
 
     def _third(self, moments: Floats) -> Floats:
-        """Of moments (.., products) those of x x x', shape (.., p, p, p)."""
+        """Of moments (.., products, R) those of x x x', shape (.., p, p, p, R)."""
         pairs, _ = _triangle(self.p)
-        return moments[..., 1 + self.p + len(pairs) + _whole(self.p)[1]]
+        return moments[..., 1 + self.p + len(pairs) + _whole(self.p)[1], :]
+
+
+def _by_row_and_column(diagonal: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Sums of the rows and of the columns of matrices with -`low` below, -`high` above (k, .., R)."""
+    rows, columns = diagonal.copy(), diagonal.copy()
+    rows[:-1] -= high
+    rows[1:] -= low
+    columns[:-1] -= low
+    columns[1:] -= high
+    return rows, columns
 
 
 def _odds(eta: Floats, cuts: Floats) -> Floats:
@@ -470,10 +482,16 @@ def _sums(values: Floats) -> Floats:
 def inverses(matrices: Floats) -> tuple[Floats, Booleans]:
     """Inverses of symmetric matrices (R, q, q), and which of them are positive definite.
 
-    Pivots are swept one after the other; those that are not positive definite have no inverse here.
+    Those that are not have no inverse here.
     """
-    left = np.ascontiguousarray(matrices.transpose(1, 2, 0))
-    regular = np.ones(len(matrices), dtype=bool)
+    swept, regular = _swept(matrices.transpose(1, 2, 0))
+    return _first(swept), regular
+
+
+def _swept(matrices: Floats) -> tuple[Floats, Booleans]:
+    """The same with replicates last: pivots are swept one after the other."""
+    left = np.array(matrices, order="C")
+    regular = np.ones(left.shape[2], dtype=bool)
     with np.errstate(all="ignore"):
         for k in range(len(left)):
             pivot = left[k, k].copy()
@@ -484,12 +502,12 @@ def inverses(matrices: Floats) -> tuple[Floats, Booleans]:
             left[k] = row
             left[:, k] = column / -pivot
             left[k, k] = 1.0 / pivot
-    return np.ascontiguousarray(left.transpose(2, 0, 1)), regular
+    return left, regular
 
 
 def positive_definite(matrices: Floats) -> Booleans:
     """Which symmetric matrices (R, q, q) are positive definite, by the signs of their pivots."""
-    left = np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    left = np.array(matrices.transpose(1, 2, 0), order="C")
     found = np.ones(len(matrices), dtype=bool)
     with np.errstate(all="ignore"):
         for k in range(len(left)):

@@ -45,8 +45,11 @@ class Problem:
             cuts = steps[:, part.thresholds]
             eta = part.linear(steps[:, self.thresholds :])
             present = part.weights > 0.0
-            most = cuts.max(axis=1) - np.where(present, eta, np.inf).min(axis=1)
-            least = cuts.min(axis=1) - np.where(present, eta, -np.inf).max(axis=1)
+            low = high = eta
+            if not present.all():
+                low, high = np.where(present, eta, np.inf), np.where(present, eta, -np.inf)
+            most = cuts.max(axis=1) - low.min(axis=1)
+            least = cuts.min(axis=1) - high.max(axis=1)
             np.maximum(found, np.maximum(most, -least), out=found)
         return found
 
