@@ -22,8 +22,7 @@ from numpy.typing import ArrayLike
 
 from captem import bias_reduced
 from captem.aliasing import aliased_many
-from captem.batched_scoring import problem_of
-from captem.batched_shortcut import roots
+from captem.batched_scoring import problem_of, search
 from captem.ordinal_data import (
     Booleans,
     Floats,
@@ -227,7 +226,7 @@ def _solve(cohort: _Cohort, group: _Group, labels: Labels, weights: Floats, foun
     scale = group.scale + flat
     start = np.hstack([marginal_thresholds(lower, upper, m, weights), flat])
     while len(members):
-        end = roots(problem_of(lower, upper, m, x, weights), start)
+        end = search(problem_of(lower, upper, m, x, weights), start)
         for member in members[end.given_up]:
             _one(cohort, int(member), found)
         done = end.converged
