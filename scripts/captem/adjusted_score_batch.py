@@ -133,7 +133,8 @@ def partitions(lower: Integers, upper: Integers, m: int, x: Floats, w: Floats) -
     for where, cuts, observed in kinds:
         rows = np.flatnonzero(where.any(axis=0))
         if len(rows):
-            chosen = np.ascontiguousarray(x[..., rows, :].swapaxes(-1, -2))
+            seen = x if len(rows) == x.shape[-2] else x[..., rows, :]
+            chosen = np.ascontiguousarray(seen.swapaxes(-1, -2))
             found.append(
                 Partition(
                     thresholds=cuts,

@@ -18,7 +18,7 @@ _MAX_ITERATIONS = 2000
 _PATIENCE = 40
 _FEW = 5
 # Steps by an updated derivative have to be shorter than Newton's, as they end less sharply.
-_LED_SETTLED = 1e-9
+_LED_SETTLED = 1e-8
 
 
 @dataclass(frozen=True, eq=False)

@@ -204,10 +204,13 @@ def _standardised(x: Floats, used: Booleans) -> tuple[Floats, Floats, Booleans]:
     """
     if x.ndim == 3:
         count = used.sum(axis=1)[:, None]
-        inside = np.where(used[:, :, None], x, 0.0)
-        centred = np.where(used[:, :, None], x - (inside.sum(axis=1) / count)[:, None], 0.0)
-        scale = np.sqrt((centred * centred).sum(axis=1) / count)
-        return centred / scale[:, None], scale, np.ones(len(used), dtype=bool)
+        columns = np.ascontiguousarray(x.swapaxes(1, 2))
+        mean = (columns @ used[:, :, None].astype(float))[:, :, 0] / count
+        centred = columns - mean[:, :, None]
+        centred *= used[:, None]
+        scale = np.sqrt((centred * centred).sum(axis=2) / count)
+        centred /= scale[:, :, None]
+        return centred.swapaxes(1, 2), scale, np.ones(len(used), dtype=bool)
     rows = np.asarray(used.any(axis=0))
     centred = np.where(rows[:, None], x - x[rows].mean(axis=0), 0.0)
     scale = centred[rows].std(axis=0)
