@@ -85,16 +85,6 @@ class Partition:
             found += slope[:, None] * x
         return found
 
-    def sums(self, values: Floats) -> Floats:
-        """Sums over outcomes of values (R, n) times x, shape (R, p)."""
-        if self.x.ndim == 2:
-            return values @ self.x.T
-        return (self.x @ values[:, :, None])[:, :, 0]
-
-    def squares(self) -> Floats:
-        """Weighted sums over outcomes of x x', shape (R, p, p)."""
-        return np.asarray((self.x * self.weights[:, None, :]) @ self.x.swapaxes(-1, -2))
-
 
 @dataclass(frozen=True, eq=False)
 class States:
@@ -179,7 +169,7 @@ def _triangle(p: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
 
 @lru_cache
 def _whole(p: int) -> tuple[Integers, Integers]:
-    """The product that each element of x x' (p, p) and of x x x' (p, p, p) is, within its degree."""
+    """Which product, within its degree, each element of x x' (p, p) and x x x' (p, p, p) is."""
     pairs, triples = _triangle(p)
     second, third = np.zeros((p, p), dtype=np.int64), np.zeros((p, p, p), dtype=np.int64)
     for at, pair in enumerate(pairs):
@@ -222,7 +212,7 @@ def _chunk(
     ends = [_Ends(part, m, parameters, 3 if derivative else 2) for part in parts]
     for end in ends:
         end.add_information(information)
-    swept, regular = _swept(information)
+    swept, regular = inverses(information)
     score = np.zeros((q, size))
     for end in ends:
         end.add_score(swept, score)
@@ -458,7 +448,7 @@ class _Ends:
 
 
 def _by_row_and_column(diagonal: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """Sums of the rows and of the columns of matrices with -`low` below, -`high` above (k, .., R)."""
+    """Row and column sums where -`low` is below and -`high` above the diagonal, (k, .., R)."""
     rows, columns = diagonal.copy(), diagonal.copy()
     rows[:-1] -= high
     rows[1:] -= low
@@ -481,16 +471,10 @@ def _sums(values: Floats) -> Floats:
 
 
 def inverses(matrices: Floats) -> tuple[Floats, Booleans]:
-    """Inverses of symmetric matrices (R, q, q), and which of them are positive definite.
+    """Inverses of symmetric matrices (q, q, R), and which of them are positive definite.
 
-    Those that are not have no inverse here.
+    Pivots are swept one after the other. Those that are not positive definite have no inverse here.
     """
-    swept, regular = _swept(matrices.transpose(1, 2, 0))
-    return _first(swept), regular
-
-
-def _swept(matrices: Floats) -> tuple[Floats, Booleans]:
-    """The same with replicates last: pivots are swept one after the other."""
     left = np.array(matrices, order="C")
     regular = np.ones(left.shape[2], dtype=bool)
     with np.errstate(all="ignore"):

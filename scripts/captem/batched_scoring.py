@@ -1,6 +1,7 @@
 """The search of `captem.bias_reduced` for many replicates at once.
 
-Each replicate takes the steps that it would take alone; those that have arrived leave.
+Each replicate takes the steps that it would take alone until it is near a root, and from there its
+way to the root is a cheaper one (`search`). Those that have arrived leave.
 """
 
 from __future__ import annotations
@@ -138,8 +139,9 @@ def search(problem: Problem, start: Floats) -> Found:
     found = Found.nothing(start)
     none = np.zeros(size, dtype=bool)
     lead = np.zeros((size, q, q))
-    start = start.copy()
-    walk = _at(problem, np.arange(size), start, np.ones(size), np.zeros((size, q)), none, none, lead)
+    walk = _at(
+        problem, np.arange(size), start, np.ones(size), np.zeros((size, q)), none, none, lead
+    )
     for iteration in range(_MAX_ITERATIONS):
         if iteration >= _PATIENCE and len(walk.names) <= _FEW:
             found.given_up[walk.names] = True
@@ -167,9 +169,7 @@ def search(problem: Problem, start: Floats) -> Found:
     return found
 
 
-def _arrive(
-    problem: Problem, walk: _Walk, arrived: Booleans, ahead: Floats, found: Found
-) -> None:
+def _arrive(problem: Problem, walk: _Walk, arrived: Booleans, ahead: Floats, found: Found) -> None:
     """Write the roots. A step that was led is so short that the information stays as it is."""
     where = walk.names[arrived]
     found.parameters[where], found.inverse[where] = ahead[arrived], walk.inverse[arrived]

@@ -2,9 +2,10 @@
 
 Replicates weight the same outcomes differently (a bootstrap, leave-one-out, inverse probabilities),
 or have predictors or outcomes of their own (permutation, imputation, simulation). Model, estimate
-and search are those of `captem.bias_reduced`: the same steps from the same start, so that among
-several roots it is the same one. Only the units in which predictors are held differ, and neither
-scoring nor Newton's method depends on them.
+and search are those of `captem.bias_reduced`: the same steps from the same start until one is near
+a root, so that among several roots it is the same one. Well attracting roots can be more than one
+where patients are few (8 patients, four scores), so no better start would do. The units in which
+predictors are held differ, and neither scoring nor Newton's method depends on them.
 
 Replicates with the same number of thresholds and the same columns are searched together, whichever
 their categories are. What cannot be done together (singular information, predictors far from their

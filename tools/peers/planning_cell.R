@@ -24,7 +24,8 @@ one <- function() {
   mib1 <- values[sample.int(length(values), n, TRUE)]
   raised <- above[before, ] * exp(effect * mib1)
   after <- rowSums(runif(n) < raised / (1 - above[before, ] + raised))
-  fit <- clm(factor(after) ~ before + mib1, data = list(after = after, before = before, mib1 = mib1))
+  study <- list(after = factor(after), before = before, mib1 = mib1)
+  fit <- clm(after ~ before + mib1, data = study)
   2 * pnorm(-abs(fit$beta[["mib1"]]) / sqrt(vcov(fit)["mib1", "mib1"]))
 }
 every <- function(count) {

@@ -15,11 +15,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 
-from captem import planning_draw, planning_power, planning_tests  # noqa: E402
-from captem.planning_grid import BLOCK, OBSERVED, Cell, Scenario  # noqa: E402
-from captem.planning_world import World  # noqa: E402
+from captem import planning_draw, planning_power, planning_tests
+from captem.planning_grid import BLOCK, OBSERVED, Cell, Scenario
+from captem.planning_world import World
 
-_TOGETHER = planning_power.TOGETHER
 _SEED = 60
 
 
@@ -27,8 +26,8 @@ def answers(of: World, cell: Cell, replicates: int) -> tuple[float, float]:
     """Return the power and the share refused, as `planning_power.simulated` goes through a cell."""
     rejected = refused = 0
     blocks = replicates // BLOCK
-    for first in range(0, blocks, _TOGETHER):
-        numbers = range(first, min(first + _TOGETHER, blocks))
+    for first in range(0, blocks, planning_power.TOGETHER):
+        numbers = range(first, min(first + planning_power.TOGETHER, blocks))
         drawn = [planning_draw.block(of, cell, number, _SEED) for number in numbers]
         found = planning_tests.model(planning_draw.joined(drawn))
         rejected += int(found.rejects.sum())
@@ -51,7 +50,7 @@ def main() -> None:
     scenario = Scenario(OBSERVED, OBSERVED, float(odds_ratio), 1.0, 0.0, 0.0, 1)
     cell = Cell(int(patients), scenario)
     planning_power.keep_memory()
-    answers(of, cell, BLOCK * _TOGETHER)
+    answers(of, cell, BLOCK * planning_power.TOGETHER)
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
