@@ -466,8 +466,8 @@ def _odds(eta: Floats, cuts: Floats) -> Floats:
 
 
 def _sums(values: Floats) -> Floats:
-    """Sums over outcomes, (.., n) to (..)."""
-    return values @ np.ones(values.shape[-1])
+    """Sums over outcomes, (j, R, n) to (j, R); none depends on the replicates beside it."""
+    return np.asarray(np.einsum("jrn->jr", values))
 
 
 def inverses(matrices: Floats) -> tuple[Floats, Booleans]:
