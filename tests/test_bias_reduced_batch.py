@@ -202,11 +202,48 @@ def test_singular_information_is_left_to_the_single_fit(monkeypatch):
     np.testing.assert_allclose(found.standard_errors, expected.standard_errors, rtol=1e-8)
 
 
+def test_where_an_updated_derivative_leads_astray_it_is_taken_anew(monkeypatch):
+    _, y, x = cohort60()
+    counts = resamples(60, 40)
+    expected = batch.fit_many(y, y, x, counts)
+    derivatives = []
+    whole, follow = adjusted_score_batch.states_at, batched_scoring._follow
+
+    def counted(parts, m, parameters, derivative):
+        derivatives.append(derivative * len(parameters))
+        return whole(parts, m, parameters, derivative)
+
+    def astray(there, before, taken):
+        follow(there, before, taken)
+        there.lead[taken] *= np.where(np.arange(taken.sum()) % 2, -1.0, 9.0)[:, None, None]
+
+    monkeypatch.setattr(batched_scoring, "states_at", counted)
+    batch.fit_many(y, y, x, counts)
+    # Mostly one derivative is enough.
+    assert len(counts) <= sum(derivatives) <= 1.5 * len(counts)
+    derivatives.clear()
+    monkeypatch.setattr(batched_scoring, "_follow", astray)
+    found = batch.fit_many(y, y, x, counts)
+    assert sum(derivatives) > 2 * len(counts)
+    assert found.converged.all()
+    np.testing.assert_allclose(found.beta, expected.beta, rtol=1e-8)
+    np.testing.assert_allclose(found.standard_errors, expected.standard_errors, rtol=1e-7)
+
+
+def test_positive_definite_matrices_are_told_from_others():
+    matrices = np.array([np.eye(3), np.diag([1.0, 0.0, 2.0]), np.ones((3, 3)), -np.eye(3)])
+    matrices[0, 0, 1] = matrices[0, 1, 0] = 0.9
+    kept = matrices.copy()
+    found = adjusted_score_batch.positive_definite(matrices)
+    assert found.tolist() == [True, False, False, False]
+    np.testing.assert_array_equal(matrices, kept)
+
+
 def test_singular_matrices_are_told_from_others():
     matrices = np.array([[[2.0, 0.0], [0.0, 4.0]], [[1.0, 2.0], [2.0, 1.0]]])
-    inverse, regular = adjusted_score_batch._inverses(matrices)
+    inverse, regular = adjusted_score_batch.inverses(matrices.transpose(1, 2, 0))
     assert regular.tolist() == [True, False]
-    np.testing.assert_allclose(inverse[0], [[0.5, 0.0], [0.0, 0.25]])
+    np.testing.assert_allclose(inverse[:, :, 0], [[0.5, 0.0], [0.0, 0.25]])
 
 
 @pytest.mark.parametrize("own", [False, True])

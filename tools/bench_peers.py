@@ -7,7 +7,8 @@ reads from one file. One thread each, processor seconds (other work on the machi
 them than to a clock), start-up and one round to warm up left out, medians of a few repeats; ours
 are taken before and after those of the peer. A peer that is too slow for all resamples fits the
 first ones, and its time is scaled: the table says so. Beside the time stands how far the
-coefficients are apart where both programs converge.
+coefficients are apart where both programs converge. A cell of planning is compared as a whole: each
+program draws its own studies, so that there the power stands in place of the coefficients.
 
 R with the packages of `DEBIAN` has to be there, and for `firthmodels` a Python that has it (PyPI;
 in an environment of its own, named by --firthmodels or FIRTHMODELS_PYTHON). What is missing is an
@@ -43,6 +44,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from captem import bias_reduced, firth, mixed_ordinal, ordinal_batch  # noqa: E402
+from captem.planning_world import PRIOR  # noqa: E402
 
 DEBIAN = {
     "ordinal": "r-cran-ordinal",
@@ -57,6 +59,8 @@ SINGLE_FITS = 200
 LESION_SETS = 5
 LESION_PATIENTS, LESIONS = 30, 97
 AGREE = 1e-6
+PLANNED = 2000
+PLANNED_ODDS_RATIO = 1.5
 
 
 class AbsentPeerError(Exception):
@@ -138,8 +142,8 @@ def beside(work: Callable[[], object], peer: Callable[[], float]) -> tuple[float
     return float(np.median(before + processor_seconds(work))), theirs
 
 
-def r_script(name: str, package: str, folder: Path, *arguments: object) -> None:
-    """Run one of the scripts of `tools/peers`.
+def r_script(name: str, package: str, folder: Path, *arguments: object) -> float:
+    """Run one of the scripts of `tools/peers` and return its largest memory, in MB.
 
     Raises
     ------
@@ -154,13 +158,20 @@ def r_script(name: str, package: str, folder: Path, *arguments: object) -> None:
     look = f'quit(status = !requireNamespace("{package}", quietly = TRUE))'
     if subprocess.run([program, "-e", look], capture_output=True).returncode:
         raise AbsentPeerError(f"R's {package}; on Debian: apt-get install {DEBIAN[package]}")
-    _run([program, "--vanilla", str(PEERS / name), str(folder), *map(str, arguments)])
+    return _run([program, "--vanilla", str(PEERS / name), str(folder), *map(str, arguments)])
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | THREADS)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+def _run(command: list[str]) -> float:
+    """Run a program and return its largest memory, in MB."""
+    with tempfile.TemporaryFile("w+") as said:
+        own = os.environ | THREADS
+        program = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=own)
+        _, status, used = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+        if program.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)} failed:\n{said.read()}")
+    return used.ru_maxrss / 1024
 
 
 def read(folder: Path, peer: str) -> tuple[np.ndarray, np.ndarray, float]:
@@ -332,6 +343,44 @@ def against_single_fits(what: str, drawn: Resamples) -> Line:
     return Line(what, ours, theirs, None, f"{few} fits, scaled; {note}")
 
 
+def against_planning_loop(what: str, drawn: Resamples, folder: Path) -> Line:
+    """Compare a cell of planning with a loop over `ordinal::clm`, each drawing its own studies.
+
+    Both draw from the same counts and values, fit follow-up given baseline and log2 MIB1, and take
+    Wald's P of MIB1; ours is of the bias-reduced fit, R's of maximum likelihood, which is less
+    work. Ten times as many replicates show whether time grows with them, and memory.
+    """
+    before, mib1 = drawn.x[:, 0].astype(int), drawn.x[:, 1]
+    counts = np.zeros((5, 5))
+    np.add.at(counts, (before, drawn.y), 1)
+    np.savetxt(folder / "counts.csv", counts, "%d", ",")
+    np.savetxt(folder / "values.csv", mib1 - mib1.mean(), "%.17g")
+    cell, header = [[PATIENTS, PLANNED_ODDS_RATIO, PRIOR]], "patients,odds_ratio,prior"
+    np.savetxt(folder / "cell.csv", cell, "%.17g", ",", header=header, comments="")
+
+    def ours(replicates: int, repeats: int) -> tuple[list[float], float]:
+        script = [sys.executable, str(PEERS / "planning_cell.py"), str(folder)]
+        memory = _run([*script, str(replicates), str(repeats)])
+        return np.loadtxt(folder / "captem_seconds.csv", ndmin=1).tolist(), memory
+
+    def theirs(replicates: int, repeats: int) -> tuple[float, float]:
+        memory = r_script("planning_cell.R", "ordinal", folder, replicates, repeats)
+        return float(np.median(np.loadtxt(folder / "R_seconds.csv", ndmin=1))), memory
+
+    first, memory = ours(PLANNED, REPEATS)
+    seconds, r_memory = theirs(PLANNED, 3)
+    own = float(np.median(first + ours(PLANNED, REPEATS)[0]))
+    power, r_power = (np.loadtxt(folder / f"{name}_power.csv")[0] for name in ("captem", "R"))
+    many, many_memory = ours(10 * PLANNED, 1)
+    r_many, r_many_memory = theirs(10 * PLANNED, 1)
+    note = (
+        f"{PLANNED:,} studies, Wald's P, power {power:.2f} and {r_power:.2f}; {10 * PLANNED:,} "
+        f"take {many[0] / own:.1f} times as long, {memory:.0f} and {many_memory:.0f} MB (theirs "
+        f"{r_many / seconds:.1f} times, {r_memory:.0f} and {r_many_memory:.0f} MB)"
+    )
+    return Line(what, own, seconds, 40, note)
+
+
 def shown(line: Line) -> str:
     """Return a line of the table as it is printed."""
     ratio = line.theirs / line.ours
@@ -369,6 +418,7 @@ def main(argv: list[str] | None = None) -> int:
             ),
             "ordinal::clmm, 10 nodes, one fit": lambda what: against_clmm(what, scores),
             "bias-reduced, our own one by one": lambda what: against_single_fits(what, drawn),
+            "planning cell: loop over clm": lambda what: against_planning_loop(what, drawn, scores),
         }
         print(f"{chosen.refits:,} refits, {PATIENTS} patients, processor seconds on one thread")
         print(f"{'peer':34}{'ours':>9}{'theirs':>10}{'ratio':>10}{'limit':>8}{'':4}  how far apart")

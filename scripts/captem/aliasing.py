@@ -32,15 +32,15 @@ def aliased_many(x: Floats, used: Booleans) -> Booleans:
     if size == 0 or p == 0:
         return found
     own = x.ndim == 3
-    scaled, blurred = _to_unit_size(x, used if own else np.asarray(used.any(axis=0)))
+    columns = np.ascontiguousarray(x.swapaxes(-1, -2))
+    scaled, blurred = _to_unit_size(columns, used if own else np.asarray(used.any(axis=0)))
     share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
     i, j = np.tril_indices(p)
-    products = scaled[..., i] * scaled[..., j]
     if own:
-        mean = (share[:, None, :] @ scaled)[:, 0]
-        second = (share[:, None, :] @ products)[:, 0]
+        mean = (scaled @ share[:, :, None])[:, :, 0]
+        second = ((scaled * share[:, None]) @ scaled.swapaxes(1, 2))[:, i, j]
     else:
-        mean, second = share @ scaled, share @ products
+        mean, second = share @ scaled.T, share @ (scaled[i] * scaled[j]).T
     left = _left_over((second - mean[:, i] * mean[:, j]).T, p)
     suspects = np.flatnonzero(blurred | ~(left > _NEARLY_ALIASED).all(axis=0))
     if own:
@@ -49,28 +49,29 @@ def aliased_many(x: Floats, used: Booleans) -> Booleans:
         return found
     first, which = distinct(np.packbits(used[suspects], axis=1))
     supports = used[suspects][first]
-    columns = np.zeros((len(supports), p), dtype=bool)
+    named = np.zeros((len(supports), p), dtype=bool)
     for number, support in enumerate(supports):
-        columns[number, list(aliased(x[support]))] = True
-    found[suspects] = columns[which]
+        named[number, list(aliased(x[support]))] = True
+    found[suspects] = named[which]
     return found
 
 
 def _to_unit_size(x: Floats, used: Booleans) -> tuple[Floats, Booleans]:
     """Columns centred and scaled to a largest of 1 among the rows used, and 0 in the others.
 
-    `used` is (n,), or (R, n) for x of shape (R, n, p). The second value tells where rounding is
-    most of some column, shape () or (R,).
+    x is (.., p, n), `used` (.., n). The second value tells where rounding is most of some column,
+    shape () or (R,).
     """
-    rows = used[..., None]
-    inside = np.where(rows, x, 0.0)
-    size = np.abs(inside).max(axis=-2)
-    centred = np.where(
-        rows, x - (inside.sum(axis=-2) / np.maximum(rows.sum(axis=-2), 1))[..., None, :], 0.0
-    )
-    spread = np.abs(centred).max(axis=-2)
+    rows = used[..., None, :]
+    inside = x if used.all() else np.where(rows, x, 0.0)
+    size = np.maximum(inside.max(axis=-1), -inside.min(axis=-1))
+    mean = inside.sum(axis=-1) / np.maximum(rows.sum(axis=-1), 1)
+    centred = inside - mean[..., None]
+    centred *= rows
+    spread = np.maximum(centred.max(axis=-1), -centred.min(axis=-1))
     blurred = spread <= 1e-9 * size
-    return centred / np.where(blurred, 1.0, spread)[..., None, :], np.asarray(blurred.any(axis=-1))
+    centred /= np.where(blurred, 1.0, spread)[..., None]
+    return centred, np.asarray(blurred.any(axis=-1))
 
 
 def _left_over(moments: Floats, p: int) -> Floats:

@@ -1,6 +1,7 @@
 """The search of `captem.bias_reduced` for many replicates at once.
 
-Each replicate takes the steps that it would take alone; those that have arrived leave.
+Each replicate takes the steps that it would take alone until it is near a root, and from there its
+way to the root is a cheaper one (`search`). Those that have arrived leave.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from captem.adjusted_score_batch import Partition, partitions, states_at
+from captem.adjusted_score_batch import Partition, partitions, positive_definite, states_at
 from captem.bias_reduced import CLOSED, LARGEST_MOVE, NEAR, SETTLED
 from captem.ordinal_data import Booleans, Floats, Integers
 
@@ -17,6 +18,8 @@ _MAX_ITERATIONS = 2000
 # A few replicates that take long are quicker alone.
 _PATIENCE = 40
 _FEW = 5
+# Steps by an updated derivative have to be shorter than Newton's, as they end less sharply.
+_LED_SETTLED = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,11 @@ class Problem:
             cuts = steps[:, part.thresholds]
             eta = part.linear(steps[:, self.thresholds :])
             present = part.weights > 0.0
-            most = cuts.max(axis=1) - np.where(present, eta, np.inf).min(axis=1)
-            least = cuts.min(axis=1) - np.where(present, eta, -np.inf).max(axis=1)
+            low = high = eta
+            if not present.all():
+                low, high = np.where(present, eta, np.inf), np.where(present, eta, -np.inf)
+            most = cuts.max(axis=1) - low.min(axis=1)
+            least = cuts.min(axis=1) - high.max(axis=1)
             np.maximum(found, np.maximum(most, -least), out=found)
         return found
 
@@ -84,16 +90,34 @@ class Found:
     emptied: Integers
     given_up: Booleans
 
+    @classmethod
+    def nothing(cls, start: Floats) -> Found:
+        """No root yet."""
+        size, q = start.shape
+        return cls(
+            start.copy(),
+            np.full((size, q, q), np.nan),
+            np.zeros(size, dtype=bool),
+            np.zeros(size, dtype=np.int64),
+            np.zeros(size, dtype=bool),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """Replicates on their way. `near` have a derivative in `states`."""
+    """Replicates on their way.
+
+    `near` are close to a root. Of these, the ones that are `led` have in `lead` what a score is
+    multiplied by to give a step of Newton's method, the others a derivative.
+    """
 
     names: Integers
     parameters: Floats
     damping: Floats
     previous: Floats
     near: Booleans
+    led: Booleans
+    lead: Floats
     score: Floats
     information: Floats
     inverse: Floats
@@ -105,33 +129,30 @@ class _Walk:
 
 
 def search(problem: Problem, start: Floats) -> Found:
-    """Damped Fisher scoring from `start` (R, q), then Newton; see `bias_reduced.fit`."""
+    """Damped Fisher scoring from `start` (R, q), then Newton; see `bias_reduced.fit`.
+
+    Near a root the derivative is taken once and then updated (Broyden 1965, Math Comp 19:577-593),
+    for as long as each step lessens the score as one of Newton's has to; it is taken anew where one
+    does not.
+    """
     size, q = start.shape
-    found = Found(
-        start.copy(),
-        np.full((size, q, q), np.nan),
-        np.zeros(size, dtype=bool),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=bool),
+    found = Found.nothing(start)
+    none = np.zeros(size, dtype=bool)
+    lead = np.zeros((size, q, q))
+    walk = _at(
+        problem, np.arange(size), start, np.ones(size), np.zeros((size, q)), none, none, lead
     )
-    near = np.zeros(size, dtype=bool)
-    walk = _at(problem, np.arange(size), start, np.ones(size), np.zeros((size, q)), near)
     for iteration in range(_MAX_ITERATIONS):
         if iteration >= _PATIENCE and len(walk.names) <= _FEW:
             found.given_up[walk.names] = True
             return found
-        steps = np.einsum("rij,rj->ri", walk.inverse, walk.score)
+        steps = (walk.inverse @ walk.score[:, :, None])[:, :, 0]
         emptied = np.where(walk.regular, problem.emptied(walk.parameters, steps), 0)
         leaving = ~walk.regular | (emptied > 0)
         newton, ahead, moved = _newton(problem, walk, walk.near & ~leaving)
-        arrived = newton & (moved < SETTLED)
+        arrived = newton & (moved < np.where(walk.led, _LED_SETTLED, SETTLED))
         if arrived.any():
-            there = states_at(
-                problem.only(arrived).parts, problem.thresholds, ahead[arrived], derivative=False
-            )
-            where = walk.names[arrived]
-            found.parameters[where], found.inverse[where] = ahead[arrived], there.inverse
-            found.converged[where], found.given_up[where] = there.regular, ~there.regular
+            _arrive(problem, walk, arrived, ahead, found)
             leaving |= arrived
         if leaving.any():
             others = leaving & ~arrived
@@ -148,6 +169,21 @@ def search(problem: Problem, start: Floats) -> Found:
     return found
 
 
+def _arrive(problem: Problem, walk: _Walk, arrived: Booleans, ahead: Floats, found: Found) -> None:
+    """Write the roots. A step that was led is so short that the information stays as it is."""
+    where = walk.names[arrived]
+    found.parameters[where], found.inverse[where] = ahead[arrived], walk.inverse[arrived]
+    found.converged[where] = True
+    last = arrived & ~walk.led
+    if last.any():
+        there = states_at(
+            problem.only(last).parts, problem.thresholds, ahead[last], derivative=False
+        )
+        where = walk.names[last]
+        found.inverse[where] = there.inverse
+        found.converged[where], found.given_up[where] = there.regular, ~there.regular
+
+
 def _at(
     problem: Problem,
     names: Integers,
@@ -155,13 +191,16 @@ def _at(
     damping: Floats,
     previous: Floats,
     near: Booleans,
+    led: Booleans,
+    lead: Floats,
 ) -> _Walk:
-    """Evaluate the adjusted scores, and their derivatives for those that are near a root."""
+    """Evaluate the adjusted scores, and the derivatives of those that are near and not led."""
     size, q = parameters.shape
     score, regular = np.empty((size, q)), np.empty(size, dtype=bool)
     information, inverse = np.empty((size, q, q)), np.empty((size, q, q))
     derivative = np.full((size, q, q), np.nan)
-    for derived, chosen in ((True, near), (False, ~near)):
+    wanted = near & ~led
+    for derived, chosen in ((True, wanted), (False, ~wanted)):
         if not chosen.any():
             continue
         part = problem if chosen.all() else problem.only(chosen)
@@ -171,73 +210,110 @@ def _at(
         if derived:
             derivative[chosen] = there.derivative
     return _Walk(
-        names, parameters, damping, previous, near, score, information, inverse, derivative, regular
+        names,
+        parameters,
+        damping,
+        previous,
+        near,
+        led,
+        lead,
+        score,
+        information,
+        inverse,
+        derivative,
+        regular,
     )
 
 
 def _newton(problem: Problem, walk: _Walk, wanted: Booleans) -> tuple[Booleans, Floats, Floats]:
-    """Newton steps towards roots that attract Fisher scoring: which there are, where, how far."""
+    """Newton steps towards roots that attract Fisher scoring: which there are, where, how far.
+
+    Writes into `walk.lead` for those that have a derivative.
+    """
     m = problem.thresholds
-    taken = wanted & np.isfinite(walk.derivative).all(axis=(1, 2))
-    taken[taken] = _attracting(walk.inverse[taken], walk.derivative[taken])
+    fresh = wanted & ~walk.led
+    fresh[fresh] = np.isfinite(walk.derivative[fresh]).all(axis=(1, 2))
+    fresh[fresh] = attracting(walk.inverse[fresh], walk.derivative[fresh])
+    if fresh.any():
+        walk.lead[fresh] = np.linalg.inv(-walk.derivative[fresh])
+    taken = wanted & (walk.led | fresh)
     ahead, moved = walk.parameters.copy(), np.full(len(taken), np.inf)
     if taken.any():
-        steps = np.zeros_like(ahead)
-        right = walk.score[taken][:, :, None]
-        steps[taken] = np.linalg.solve(-walk.derivative[taken], right)[:, :, 0]
+        steps = np.where(taken[:, None], (walk.lead @ walk.score[:, :, None])[:, :, 0], 0.0)
         taken &= (np.diff((ahead + steps)[:, :m], axis=1) > 0.0).all(axis=1)
         ahead[taken] += steps[taken]
         moved = np.where(taken, problem.moved(steps), np.inf)
     return taken, ahead, moved
 
 
-def _attracting(inverse: Floats, derivative: Floats) -> Booleans:
+def attracting(inverse: Floats, derivative: Floats) -> Booleans:
     """Whether every eigenvalue of -inverse @ derivative has a positive real part.
 
-    It does where the symmetric part of a similar matrix is positive definite.
+    It does where the symmetric part of -derivative is positive definite, and so that of a matrix
+    similar to the product.
     """
-    if not len(inverse):
-        return np.zeros(0, dtype=bool)
-    factor = np.linalg.cholesky(inverse)
-    similar = -(factor.transpose(0, 2, 1) @ derivative @ factor)
-    found = np.linalg.eigvalsh(similar + similar.transpose(0, 2, 1))[:, 0] > 0.0
+    found = positive_definite(-derivative - derivative.transpose(0, 2, 1))
     unsure = ~found
     if unsure.any():
         pull = np.linalg.eigvals(-inverse[unsure] @ derivative[unsure]).real
         found[unsure] = pull.min(axis=1) > 0.0
-    return np.asarray(found)
+    return found
 
 
 def _advanced(
     problem: Problem, walk: _Walk, steps: Floats, newton: Booleans, ahead: Floats
 ) -> _Walk:
-    """Take Newton's steps where they halve the score, and scoring steps elsewhere."""
-    scoring = ~newton
+    """Take Newton's steps where they halve the score, and scoring steps elsewhere.
+
+    Where a step that was led does not halve it, the replicate stays and gets a derivative.
+    """
+    stays = walk.near & walk.led & ~newton
+    scoring = ~newton & ~stays
     parameters, damping, previous = ahead, walk.damping.copy(), np.zeros_like(ahead)
-    near = newton.copy()
+    near = newton | stays
     if scoring.any():
         _score_step(problem, walk, steps, scoring, (parameters, damping, previous, near))
-    there = _at(problem, walk.names, parameters, damping, previous, near)
+    there = _at(problem, walk.names, parameters, damping, previous, near, newton.copy(), walk.lead)
     if not newton.any():
         return there
-    before = np.einsum("ri,rij,rj->r", walk.score, walk.inverse, walk.score)
-    after = np.einsum("ri,rij,rj->r", there.score, there.inverse, there.score)
+    before = _squared(walk.score, walk.inverse)
+    after = _squared(there.score, there.inverse)
     refused = newton & ~(there.regular & (after < 0.25 * before))
+    _follow(there, walk, newton & ~refused)
     if not refused.any():
         return there
-    _score_step(problem, walk, steps, refused, (parameters, damping, previous, near))
-    chosen = problem.only(refused)
-    again = _at(
-        chosen,
+    parameters[refused] = walk.parameters[refused]
+    again = refused & ~walk.led
+    if again.any():
+        _score_step(problem, walk, steps, again, (parameters, damping, previous, near))
+    there.led[refused] = False
+    second = _at(
+        problem.only(refused),
         walk.names[refused],
         parameters[refused],
         damping[refused],
         previous[refused],
         near[refused],
+        there.led[refused],
+        walk.lead[refused],
     )
     for field in fields(_Walk):
-        getattr(there, field.name)[refused] = getattr(again, field.name)
+        getattr(there, field.name)[refused] = getattr(second, field.name)
     return there
+
+
+def _squared(score: Floats, inverse: Floats) -> Floats:
+    """score' inverse score of each replicate, (R,)."""
+    return np.einsum("ri,ri->r", score, (inverse @ score[:, :, None])[:, :, 0])
+
+
+def _follow(there: _Walk, before: _Walk, taken: Booleans) -> None:
+    """Broyden's update of what leads on, given how the scores changed by the steps taken."""
+    lead = there.lead[taken]
+    step = (there.parameters - before.parameters)[taken]
+    seen = (lead @ (there.score - before.score)[taken][:, :, None])[:, :, 0]
+    back = (step[:, None, :] @ lead)[:, 0] / np.einsum("ri,ri->r", step, seen)[:, None]
+    there.lead[taken] = lead - (step + seen)[:, :, None] * back[:, None, :]
 
 
 def _score_step(
@@ -252,7 +328,8 @@ def _score_step(
     part = problem if chosen.all() else problem.only(chosen)
     step, old = steps[chosen], walk.parameters[chosen]
     moved = part.moved(step)
-    swings = np.einsum("ri,rij,rj->r", step, walk.information[chosen], walk.previous[chosen]) < 0.0
+    back = (walk.information[chosen] @ walk.previous[chosen][:, :, None])[:, :, 0]
+    swings = np.einsum("ri,ri->r", step, back) < 0.0
     held = walk.damping[chosen]
     held = np.where(swings, np.maximum(0.25, 0.5 * held), np.minimum(1.0, 1.2 * held))
     with np.errstate(divide="ignore", over="ignore"):

@@ -2,9 +2,10 @@
 
 Replicates weight the same outcomes differently (a bootstrap, leave-one-out, inverse probabilities),
 or have predictors or outcomes of their own (permutation, imputation, simulation). Model, estimate
-and search are those of `captem.bias_reduced`: the same steps from the same start, so that among
-several roots it is the same one. Only the units in which predictors are held differ, and neither
-scoring nor Newton's method depends on them.
+and search are those of `captem.bias_reduced`: the same steps from the same start until one is near
+a root, so that among several roots it is the same one. Well attracting roots can be more than one
+where patients are few (8 patients, four scores), so no better start would do. The units in which
+predictors are held differ, and neither scoring nor Newton's method depends on them.
 
 Replicates with the same number of thresholds and the same columns are searched together, whichever
 their categories are. What cannot be done together (singular information, predictors far from their
@@ -204,10 +205,13 @@ def _standardised(x: Floats, used: Booleans) -> tuple[Floats, Floats, Booleans]:
     """
     if x.ndim == 3:
         count = used.sum(axis=1)[:, None]
-        inside = np.where(used[:, :, None], x, 0.0)
-        centred = np.where(used[:, :, None], x - (inside.sum(axis=1) / count)[:, None], 0.0)
-        scale = np.sqrt((centred * centred).sum(axis=1) / count)
-        return centred / scale[:, None], scale, np.ones(len(used), dtype=bool)
+        columns = np.ascontiguousarray(x.swapaxes(1, 2))
+        mean = (columns @ used[:, :, None].astype(float))[:, :, 0] / count
+        centred = columns - mean[:, :, None]
+        centred *= used[:, None]
+        scale = np.sqrt((centred * centred).sum(axis=2) / count)
+        centred /= scale[:, :, None]
+        return centred.swapaxes(1, 2), scale, np.ones(len(used), dtype=bool)
     rows = np.asarray(used.any(axis=0))
     centred = np.where(rows[:, None], x - x[rows].mean(axis=0), 0.0)
     scale = centred[rows].std(axis=0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from captem import planning_world
 from captem.planning_grid import BLOCK, Cell, Scenario, seed_of
-from captem.planning_world import World
+from captem.planning_world import SCORES, World
 from captem.reader_error import misreading
 
 
@@ -52,23 +53,39 @@ def draw(
     """
     shape = (replicates, patients)
     shares, rows = planning_world.shares_and_rows(of, scenario, random, replicates)
-    before = _scores(shares[:, None, :], random.random(shape))
-    values = np.array(of.values)[random.integers(len(of.values), size=shape)]
+    before = _scores(np.cumsum(shares, axis=1).T[:, :, None], random.random(shape))
+    values = np.array(of.values)
+    whose = random.integers(len(values), size=shape)
     effects = np.array([math.log(scenario.mib1_odds_ratio), math.log(scenario.cycle_odds_ratio)])
-    above = planning_world.survival(rows)[np.arange(replicates)[:, None], before]
-    above = planning_world.shifted(above, np.exp(values @ effects)[:, :, None])
-    after = (random.random(shape)[:, :, None] < above).sum(axis=2)
-    read = reading(scenario.reader_error, scenario.lesions)
-    before, after = (_scores(read[scores], random.random(shape)) for scores in (before, after))
+    odds_ratios = np.exp(values @ effects)[whose]
+    given = before + len(SCORES) * np.arange(replicates)[:, None]
+    uniform = random.random(shape)
+    after = np.zeros(shape, dtype=np.int64)
+    for above in np.moveaxis(planning_world.survival(rows), -1, 0):
+        after += uniform < planning_world.shifted(above.ravel()[given], odds_ratios)
+    read = np.cumsum(reading(scenario.reader_error, scenario.lesions), axis=1).T
+    before, after = (
+        _scores([below[scores] for below in read], random.random(shape))
+        for scores in (before, after)
+    )
     # ASSUME: at random; who is not scanned again is no sicker than who is.
     scanned = random.random(shape) >= scenario.drop_out
-    return Studies(before, after, values[:, :, 0], scanned)
+    return Studies(before, after, values[:, 0][whose], scanned)
 
 
-def _scores(chances: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Return scores (R, n) with the chances (..., 5)."""
-    below = np.cumsum(chances, axis=-1)[..., :-1]
-    return np.asarray((uniform[:, :, None] >= below).sum(axis=2))
+def joined(parts: Sequence[Studies]) -> Studies:
+    """Return studies of as many patients as one."""
+    return Studies(
+        *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Studies))
+    )
+
+
+def _scores(below: Sequence[np.ndarray] | np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Return scores (R, n) with chances of at most 0, 1, 2, 3 and 4, each as (R, n) or (R, 1)."""
+    found = np.zeros(uniform.shape, dtype=np.int64)
+    for chances in below[:-1]:
+        found += uniform >= chances
+    return found
 
 
 def reading(rate: float, lesions: int) -> np.ndarray:

@@ -29,6 +29,8 @@ REACHED, AT_MOST, NOT_REACHED = "reached", "at most", "not reached"
 _REFUSED = ""
 # Bounds of the power that an interpolation works with, as its probit has no end.
 _NEVER = 1e-4
+# Blocks that are fitted together: enough that calls cost little, and always the same memory.
+TOGETHER = 8
 # Below the most that the limit may rise to; nothing is written to it.
 _KEPT_BYTES = 16_000_000
 
@@ -44,8 +46,10 @@ def simulated(
     for task in tasks:
         studies: Counter[tuple[str, str]] = Counter()
         rejected: Counter[tuple[str, str]] = Counter()
-        for number in range(task.first, task.last):
-            drawn = planning_draw.block(of, task.cell, number, seed)
+        for first in range(task.first, task.last, TOGETHER):
+            numbers = range(first, min(first + TOGETHER, task.last))
+            blocks = [planning_draw.block(of, task.cell, number, seed) for number in numbers]
+            drawn = planning_draw.joined(blocks)
             for analysis, found in planning_tests.answers(drawn, threshold).items():
                 widths = [_text(width) for width in found.width.tolist()]
                 studies.update((analysis, width) for width in widths)

@@ -106,7 +106,7 @@ def _each(counts: np.ndarray, of: Callable[[tuple[int, ...]], Any]) -> Answers:
 def model(studies: Studies) -> Answers:
     """Return log2 MIB1 in the bias-reduced proportional-odds model of follow-up given baseline."""
     weights = studies.scanned.astype(float)
-    x = np.stack([studies.before.astype(float), studies.doublings], axis=2)
+    x = np.stack([studies.before.astype(float), studies.doublings], axis=1).swapaxes(1, 2)
     return of_fits(studies.after, studies.after, x, weights)
 
 
