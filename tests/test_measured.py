@@ -67,7 +67,7 @@ def test_the_size_of_a_test_is_quoted_and_the_liberal_one_first():
     assert held(row(12), both)["reason"] == (
         "at about 12 patients its interval held the truth in 90.0 % (±0.7 %) of simulated studies, "
         "and P was .05 or less in 8.1 % (±0.6 %) of simulated studies in which there was nothing "
-        "to find (docs/validity.md)"
+        "to find, where 5 % is right (docs/validity.md)"
     )
 
 

@@ -67,8 +67,8 @@ Shares in percent ± one Monte Carlo standard error. Where there is nothing, the
 the type I error (marked *); elsewhere it is the power. Bias, root mean square error and mean width
 of ratios are in natural logarithms (1.10 is a factor of three), of the other rows in their own
 unit; of finite estimates. *ok*, *unstable* and *not estimable* are shares of all drawn studies,
-before what is measured here makes a row unstable. A cell that breaks a limit is **outside**; where fewer than {enough}
-studies give numbers nothing is judged (*few*).
+before what is measured here makes a row unstable. A cell that breaks a limit is **outside**; where
+fewer than {enough} studies give numbers nothing is judged (*few*).
 """
 _COLUMNS = (
     "patients", "what is true", "ok", "unstable", "not estimable", "interval holds the truth",
