@@ -353,9 +353,7 @@ def frozen_cuts():
         # What was frozen can be verified whatever the config names by now; which targets are asked
         # for, Snakemake knows only once this file is read.
         if not WITHDRAW and "verify" not in sys.argv:
-            captem_cuts.check_name(
-                found, SETTINGS["cut"], seen_sources(), SOURCE_FILES
-            )
+            captem_cuts.check_name(found, SETTINGS["cut"], seen_sources(), SOURCE_FILES)
         return found
     except CaptemError as error:
         raise WorkflowError(str(error)) from None
