@@ -151,7 +151,7 @@ def _shown(cells: pd.DataFrame) -> Iterable[str]:
             yield f"  - {said}"
     yield (
         "\nThe worst over what can be true, in percent: coverage, and type I error where there is "
-        "nothing (*exact* tests by name); **bold** is outside.\n"
+        "nothing (*exact* tests by name); **bold** is outside, *few* is too little to judge.\n"
     )
     sizes = sorted(cells["patients"].unique())
     yield "| row | " + " | ".join(f"n = {size:g}" for size in sizes) + " |"
@@ -181,6 +181,8 @@ def _worst(own: pd.DataFrame) -> str:
 
 
 def _marked(text: str, cell: pd.Series, kind: str) -> str:
+    if cell["judged"] == "no":
+        return f"{text} (few)"
     return f"**{text}**" if kind in cell["outside"] else text
 
 
