@@ -8,7 +8,7 @@ from captem import measured, statistics
 
 MCNEMAR = "criterion.mcnemar/criterion/all"
 COLUMNS = (
-    "scenario", "patients", "row_id", "mean_patients", "covers", "covers_error", "rejects",
+    "scenario", "patients", "row_id", "mean_patients", "studies", "covers", "covers_error", "rejects",
     "rejects_error", "is_error", "judged", "outside",
 )  # fmt: skip
 
@@ -16,7 +16,7 @@ COLUMNS = (
 def table(*lines: tuple) -> pd.DataFrame:
     """Return what was measured: patients, covers, rejects and what is outside of each line."""
     rows = [
-        ("no_change", patients, MCNEMAR, float(patients), covers, 0.007, rejects, 0.006, "yes",
+        ("no_change", patients, MCNEMAR, float(patients), 2000.0, covers, 0.007, rejects, 0.006, "yes",
          "yes", outside)
         for patients, covers, rejects, outside in lines
     ]  # fmt: skip
@@ -50,6 +50,10 @@ def test_a_row_of_a_size_at_which_its_method_failed_is_unstable_and_quotes_the_f
         "(docs/validity.md)"
     )
     assert told["p_value"] == 0.04 and told["estimate"] == 0.5
+
+
+def test_a_short_run_makes_nothing_unstable():
+    assert held(row(12), LOW.assign(studies=1999.0))["status"] == "ok"
 
 
 @pytest.mark.parametrize(

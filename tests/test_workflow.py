@@ -382,12 +382,9 @@ def test_a_method_that_failed_in_simulation_is_unstable_at_that_size(clone):
     cells = pd.read_csv(clone.path / "workflow/validity.csv", dtype={"outside": object})
     chosen = cells["row_id"].eq(row_id) & cells["patients"].eq(12) & cells["scenario"].eq("mib1")
     assert chosen.sum() == 1
-    cells.loc[chosen, ["covers", "covers_error", "judged", "outside"]] = (
-        0.9,
-        0.01,
-        "yes",
-        "coverage",
-    )
+    other = {"studies": 2000, "covers": 0.9, "covers_error": 0.01, "judged": "yes",
+             "outside": "coverage"}  # fmt: skip
+    cells.loc[chosen, list(other)] = list(other.values())
     cells.to_csv(clone.path / "workflow/validity.csv", index=False)
     done = clone.snakemake("statistics", "--configfile", config)
     assert done.returncode == 0, done.stdout

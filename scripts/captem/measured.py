@@ -23,6 +23,9 @@ SIZE, LOWEST, HIGHEST, COVERS = 0.05, 0.025, 0.075, 0.925
 ERRORS = 3.0
 # Of fewer studies the Monte Carlo error of a share is more than 1.5 %, and nothing is judged.
 ENOUGH = 200
+# Drawn studies of a cell from which on it makes rows unstable: what a shorter run finds is too
+# uncertain to be said of anybody's study.
+WHOLE = 2000
 COVERAGE, TEST = "coverage", "test"
 _EXACT_TESTS = (
     "transition.signed_rank", "transition.sign_test", "transition.suvmax_ratio",
@@ -105,7 +108,7 @@ def numbers(read: pd.DataFrame) -> pd.DataFrame:
 def gated(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `statistics.csv`, unstable where their method was outside its limits.
 
-    A row is compared with the measured size that is nearest to its own number of patients, as a
+    Cells of fewer than `WHOLE` drawn studies decide nothing. A row is compared with the measured size that is nearest to its own number of patients, as a
     ratio. What is not estimable stays so, and a reason that is there already stays first.
 
     Parameters
@@ -115,7 +118,8 @@ def gated(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """
     # ASSUME: what was measured at the nearest size, of all patients, at a threshold of 3 and
     # without covariates, holds for this row too; also beyond the smallest and the largest size.
-    known = dict(list(measured[measured["judged"].eq("yes")].groupby("row_id", sort=False)))
+    judged = measured[measured["judged"].eq("yes") & measured["studies"].ge(WHOLE)]
+    known = dict(list(judged.groupby("row_id", sort=False)))
     table = table.copy()
     for place, row in zip(table.index, table.to_dict("records"), strict=True):
         cells = known.get(_of_all(row["row_id"]))

@@ -116,7 +116,7 @@ def _replicates(cells: pd.DataFrame) -> str:
 def _world(cells: pd.DataFrame) -> str:
     world = worlds.base()
     lines = [f"- `{known.name}`: {known.words}" for known in worlds.OF_TRUTH]
-    few = float(cells["studies"].max()) < 1000
+    few = float(cells["studies"].min()) < measured.WHOLE
     doubt = (
         "**This is a short run**: its Monte Carlo errors are large, and no verdict rests on it. "
         if few
