@@ -48,7 +48,9 @@ with logged(snakemake.log[0]):
     looks = ()
     if params.plan:
         then = folder / "plan/looks.csv"
-        was = plan_words.of_frozen(record["cut"], read_frame(then)) if then.is_file() else ""
+        was = ""
+        if then.is_file():
+            was = plan_words.of_frozen(record["cut"], read_frame(then), params.taken)
         now = plan_words.of_look(plan.from_params(params.plan), read_frame(given.looks))
         looks = tuple(filter(None, [was, now]))
     about = comparison.About(

@@ -22,7 +22,12 @@ with logged(snakemake.log[0]):
     # A table of lesions can hold the answer where that of the patients has headings only.
     today = tables.groupby(["source", "table"])["rows"].sum().groupby("source").max()
     before = chain.read(Path(params.results) / chain.FOLDER)
-    seen = [today, cuts.rows_by_source(params.results), look_events.rows_by_source(before)]
+    seen = [
+        today,
+        cuts.rows_by_source(params.results),
+        look_events.rows_by_source(before, params.tables),
+    ]
+    names = dict.fromkeys([*params.sources, *(name for rows in seen[1:] for name in rows)])
     asked = plan.read(text, schema, params.path, params.sources) | params.of_config
     plan.check_looks(asked, look_events.largest(before), params.path)
     print(
@@ -30,7 +35,7 @@ with logged(snakemake.log[0]):
             params.results,
             asked,
             cuts.sha256(data),
-            {name: max(int(rows.get(name, 0)) for rows in seen) for name in params.sources},
+            {name: max(int(rows.get(name, 0)) for rows in seen) for name in names},
             look_events.tables(before, params.tables),
             params.reason,
         )

@@ -58,7 +58,7 @@ def test_looks_at_other_cuts_are_known_with_what_they_had(tmp_path):
     assert told == [
         {"look": 1, "cut": "2026-05-01", "frozen": True, "patients": 11,
          "same": ["change", "model"]},
-        {"look": 2, "cut": "2026-06-01", "frozen": False, "patients": None,
+        {"look": 2, "cut": "2026-06-01", "frozen": False, "patients": 10,
          "same": ["change", "model"]},
     ]  # fmt: skip
 
@@ -120,9 +120,9 @@ def test_other_data_at_the_same_look_are_written_down_and_said(tmp_path):
     look_events.note(events, 1, seen())
     entries = chain.checked(events)
     assert [entry.details["data"] for entry in entries[1:]] == ["a", "b"]
-    (before,) = look_events.before(entries, seen(data="b"))
+    (before,) = look_events.before(entries, seen(data="b"), 1)
     assert {**before, "day": ""} == {"look": 1, "cut": CUT, "day": "", "patients": 10}
-    assert look_events.before(entries[:2], seen()) == []
+    assert look_events.before(entries[:2], seen(), 1) == []
 
 
 def test_results_seen_outside_the_looks_are_written_down_and_are_no_look(tmp_path):
@@ -132,7 +132,10 @@ def test_results_seen_outside_the_looks_are_written_down_and_are_no_look(tmp_pat
     assert chain.in_words(entries[-1]).startswith("results seen outside the planned looks")
     assert look_events.taken(entries, CUT, []) == []
     assert look_events.otherwise(entries, "2026-06-01", 1, []) == ""
-    assert [event["look"] for event in look_events.before(entries, seen())] == [0]
+    assert [event["look"] for event in look_events.before(entries, seen(), 1)] == [0]
+    again = look_events.before(entries, seen("2026-06-01"), 1)
+    assert [event["look"] for event in again] == [0], "first seen, and called a look behind it"
+    assert look_events.before(entries, seen("2026-06-01"), 0) == []
 
 
 def test_data_that_were_a_look_are_not_written_down_as_none(tmp_path):
@@ -169,6 +172,11 @@ def test_how_tables_are_read_is_free_until_results_were_seen(tmp_path):
     assert "is another since" in look_events.against(entries, other, 1, ["prospective"])
     assert look_events.against(entries, other, 1, ["another"]) == ""
     assert look_events.against(entries, seen("2026-11-01"), 1, ["prospective"]) == ""
+    # A trial in between is no way of no return.
+    look_events.note(events, 0, other)
+    entries = chain.checked(events)
+    assert look_events.against(entries, seen("2026-11-01"), 1, ["prospective"]) == ""
+    assert look_events.against(entries, other, 1, ["prospective"])
 
 
 def test_where_a_table_is_does_not_matter_to_how_it_is_read():
@@ -184,7 +192,10 @@ def test_what_was_seen_counts_when_an_amendment_is_locked(tmp_path):
     look_events.note(events, 1, seen(patients=20))
     look_events.note(events, 1, seen(patients=18, data="b"))
     entries = chain.checked(events)
-    assert look_events.rows_by_source(entries) == {"prospective": 22}
+    assert look_events.rows_by_source(entries, {}) == {"prospective": 22}
+    under_another = {"p2": {"p.csv": "0" * 64}, "p3": {"x.csv": "b" * 64}, "p4": {"y.csv": ""}}
+    held = look_events.rows_by_source(entries, under_another)
+    assert held == {"prospective": 22, "p2": 22, "p3": 20}
     assert look_events.largest(entries) == (1, 20)
     held = look_events.tables(entries, {"prospective": {"empty.csv": "0" * 64}})
     assert set(held["prospective"].values()) == {"0" * 64, "a" * 64, "b" * 64}

@@ -273,6 +273,27 @@ def test_a_look_that_is_not_frozen_is_not_ahead(synthetic: Study) -> None:
     assert row(told, 2)["status"] == "ahead"
 
 
+def test_the_alpha_of_a_look_is_spent_however_its_cut_was_frozen(synthetic: Study) -> None:
+    plan = locked(made(looks={"patients": [11, 22], "spending": "pocock"}))
+    event = {"look": 1, "cut": "2026-05-01", "frozen": True, "patients": 11,
+             "same": ["change", "model"]}  # fmt: skip
+    told = looks.table(
+        plan, synthetic.statistics, synthetic.cohort.patients, synthetic.changes,
+        synthetic.models["model.krenning"], NOTHING, Look(2), CUT, [event],
+    )  # fmt: skip
+    assert "taken as this look with 11 patients, and not frozen as it" in row(told, 1)["reason"]
+    two = sequential.spending_boundaries([0.5, 1.0], 0.05, "pocock")
+    assert row(told, 2)["boundary_z"] == pytest.approx(two[1], abs=1e-12)
+    amended = looks.table(
+        plan, synthetic.statistics, synthetic.cohort.patients, synthetic.changes,
+        synthetic.models["model.krenning"], NOTHING, Look(2), CUT, [event | {"same": []}],
+    )  # fmt: skip
+    assert "the plan was amended" in row(amended, 1)["reason"]
+    assert row(amended, 2)["boundary_z"] == pytest.approx(1.959963984540054)
+    said = plan_words.of_frozen("2026-05-01", NOTHING, [event])
+    assert said == "The data cut 2026-05-01 was taken as look 1, and not frozen as it."
+
+
 def test_no_look_counts_while_an_earlier_one_is_not_frozen():
     plan = locked(made(looks={"patients": [8, 15]}))
     taken = [{"look": 1, "cut": "2026-05-01", "frozen": False, "patients": None, "same": []}]

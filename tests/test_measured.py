@@ -8,16 +8,16 @@ from captem import measured, statistics
 
 MCNEMAR = "criterion.mcnemar/criterion/all"
 COLUMNS = (
-    "scenario", "patients", "row_id", "mean_patients", "studies", "covers", "covers_error", "rejects",
-    "rejects_error", "is_error", "judged", "outside",
+    "scenario", "patients", "row_id", "mean_patients", "studies", "covers", "covers_error",
+    "rejects", "rejects_error", "is_error", "judged", "outside",
 )  # fmt: skip
 
 
 def table(*lines: tuple) -> pd.DataFrame:
     """Return what was measured: patients, covers, rejects and what is outside of each line."""
     rows = [
-        ("no_change", patients, MCNEMAR, float(patients), 2000.0, covers, 0.007, rejects, 0.006, "yes",
-         "yes", outside)
+        ("no_change", patients, MCNEMAR, float(patients), 2000.0, covers, 0.007, rejects, 0.006,
+         "yes", "yes", outside)
         for patients, covers, rejects, outside in lines
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))

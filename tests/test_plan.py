@@ -57,7 +57,8 @@ def test_another_plan_needs_a_reason_and_the_message_says_what_is_other(tmp_path
         assert 'lock_plan STUDY=... REASON="..."' in str(raised.value)
     assert len(chain.read(tmp_path / "chain")) == 1
     said = lock(tmp_path, reason="most sites scan once", follow_up="first", rows={"prospective": 3})
-    assert "what was amended stays exploratory" in said
+    assert "each result that depends on follow_up stays exploratory for it" in said
+    assert "To take that back, lock the plan as it was before" in said
     found = plan.locked(chain.checked(tmp_path / "chain"))
     assert found.version == 2 and found.first_day == "2022-01-10"
     assert found.amendments[0]["reason"] == "most sites scan once"
@@ -73,13 +74,15 @@ def test_what_an_amendment_left_alone_counts_from_before():
     assert found.had_rows(["outcome", "criterion"]) == {"prospective": 7}
 
 
-def test_a_key_that_was_changed_and_changed_back_counts_from_then():
+@pytest.mark.parametrize(("between", "since", "had"), [(5, 1, {}), (0, 3, {"prospective": 9})])
+def test_what_came_after_data_is_taken_back_and_what_came_before_counted(between, since, had):
+    """A version that was locked after data could claim nothing; one before them could."""
     found = locked(
         made(), made(follow_up="first"), made(),
-        rows=[{"prospective": 0}, {"prospective": 5}, {"prospective": 9}],
+        rows=[{"prospective": 0}, {"prospective": between}, {"prospective": 9}],
     )  # fmt: skip
-    assert found.since["follow_up"] == 3
-    assert found.had_rows(["follow_up"]) == {"prospective": 9}
+    assert found.since["follow_up"] == since
+    assert found.had_rows(["follow_up"]) == had
 
 
 def test_only_sources_that_are_to_answer_matter():

@@ -95,8 +95,8 @@ def taken(entries: Sequence[chain.Entry], cut: str, frozen: Sequence[Cut]) -> li
 
     Returns
     -------
-    For each: `look`, `cut`, `frozen`, `patients` with both scans (None where it is not frozen), and
-    `same`, the questions that are asked as they were then.
+    For each: `look`, `cut`, `frozen`, `patients` with both scans, and `same`, the questions that
+    are asked as they were then.
     """
     sealed = {entry.details["cut"] for entry in entries if entry.event == chain.FREEZE}
     folders = {item.name: item.folder for item in frozen if item.name in sealed}
@@ -113,7 +113,7 @@ def taken(entries: Sequence[chain.Entry], cut: str, frozen: Sequence[Cut]) -> li
                 "look": entry.details["look"],
                 "cut": name,
                 "frozen": name in folders,
-                "patients": _patients(folders[name]) if name in folders else None,
+                "patients": _patients(folders, name, entry),
                 "same": [
                     question
                     for question, keys in _OF_QUESTION.items()
@@ -128,16 +128,15 @@ def _is_look(entry: chain.Entry) -> bool:
     return entry.event == chain.LOOK and entry.details["look"] > 0
 
 
-def _patients(folder: Path) -> int | None:
-    """Return how many patients a frozen look had; None where it was none after all."""
-    path = folder / "plan/looks.csv"
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if row["question"] == plan.CHANGE and row["status"] == plan.CURRENT:
-                return int(row["n_patients"])
-    return None
+def _patients(folders: Mapping[str, Path], name: str, entry: chain.Entry) -> int:
+    """Return how many patients a look had: as it was frozen, else as it was seen."""
+    path = folders[name] / "plan/looks.csv" if name in folders else None
+    if path and path.is_file():
+        with path.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                if row["question"] == plan.CHANGE and row["status"] == plan.CURRENT:
+                    return int(row["n_patients"])
+    return int(entry.details["patients"])
 
 
 def otherwise(entries: Sequence[chain.Entry], cut: str, asked: int, frozen: Sequence[Cut]) -> str:
@@ -171,29 +170,36 @@ def against(
     asked : `plan: look` of the config.
     confirmatory : the sources that the plan calls so.
     """
+    first: dict[str, chain.Entry] = {}
     for entry in entries:
-        if entry.event != chain.LOOK:
-            continue
-        for source in confirmatory:
-            was = entry.details["reading"].get(source)
-            if was and was != seen.reading.get(source, was):
-                return (
-                    f"results were seen on {entry.day}, and how the tables of {source} are read is "
-                    "another since (columns, visits, missing_codes, units or date_order): put it "
-                    "back, or give the headings of the table their old names"
-                )
+        if entry.event == chain.LOOK:
+            first |= {name: entry for name in entry.details["reading"] if name not in first}
+    for source in confirmatory:
+        then = first.get(source)
+        if then and then.details["reading"][source] != seen.reading.get(source):
+            return (
+                f"results were first seen on {then.day}, and how the tables of {source} are read "
+                "is another since (columns, visits, missing_codes, units or date_order): put it "
+                "back, or give the headings of the table their old names"
+            )
     for entry in entries:
         own = _is_look(entry) and entry.details["cut"] == seen.cut
         if own and entry.details["look"] == asked and seen.patients > entry.details["patients"]:
             return (
                 f"look {asked} was taken at this data cut on {entry.day} with "
-                f"{entry.details['patients']} patients, and it has {seen.patients} now"
+                f"{entry.details['patients']} patients, and it has {seen.patients} now: put the "
+                "tables back as they were, run and freeze it; who came later belongs to the next "
+                "data cut"
             )
     return ""
 
 
-def before(entries: Sequence[chain.Entry], seen: Seen) -> list[dict[str, Any]]:
-    """Return what was seen before under the plan, other than the data of this run.
+def before(entries: Sequence[chain.Entry], seen: Seen, number: int) -> list[dict[str, Any]]:
+    """Return what was seen before under the plan, other than the data of this run as this look.
+
+    Parameters
+    ----------
+    number : as which look this run is written down; 0 for none.
 
     Returns
     -------
@@ -203,7 +209,8 @@ def before(entries: Sequence[chain.Entry], seen: Seen) -> list[dict[str, Any]]:
         {"day": entry.day, **{key: entry.details[key] for key in ("look", "cut", "patients")}}
         for entry in entries
         if entry.event == chain.LOOK
-        and (entry.details["cut"], entry.details["data"]) != (seen.cut, seen.data)
+        and tuple(entry.details[key] for key in ("cut", "data", "look"))
+        != (seen.cut, seen.data, number)
     ]
 
 
@@ -233,13 +240,29 @@ def note(folder: Path, number: int, seen: Seen) -> None:
     chain.append(folder, chain.LOOK, details, name=f"{number}_{seen.cut}")
 
 
-def rows_by_source(entries: Sequence[chain.Entry]) -> dict[str, int]:
-    """Return the most patients that each source had when results were seen."""
+def rows_by_source(
+    entries: Sequence[chain.Entry], today: Mapping[str, Mapping[str, str]]
+) -> dict[str, int]:
+    """Return the most patients that each source had when results were seen, under whatever name.
+
+    Parameters
+    ----------
+    today : SHA-256 of the table of patients of each source, by its path, by source: a source whose
+        table was that of another one then, by its path or its bytes, has the rows of that one.
+    """
     most: dict[str, int] = {}
     for entry in entries:
-        if entry.event == chain.LOOK:
-            for name, count in entry.details["rows"].items():
-                most[name] = max(count, most.get(name, 0))
+        if entry.event != chain.LOOK:
+            continue
+        for name, count in entry.details["rows"].items():
+            then = entry.details["sources"].get(name, {})
+            same = [
+                other
+                for other, files in today.items()
+                if set(files) & set(then) or set(files.values()) & set(then.values())
+            ]
+            for other in {name, *same}:
+                most[other] = max(count, most.get(other, 0))
     return most
 
 
@@ -287,11 +310,13 @@ def reminder(frozen: bool, looks: Sequence[Mapping[str, str]]) -> str:
         if row["status"] == plan.CURRENT and not frozen:
             if row["crossed"] == "not tested":
                 return ""
+            what = "its results are exploratory" if row["crossed"] == "exploratory" else ""
             ahead = any(other["status"] == plan.AHEAD for other in looks)
             later = ": no later look counts as planned before" if ahead else ""
             return (
-                f"This data cut is look {row['look']} of the plan, and the chain says so from now "
-                f"on. Freeze it once its tables are final{later} (make freeze STUDY=..., or "
-                "snakemake --cores 2 freeze --configfile ..., with this config)."
+                f"This data cut is look {row['look']} of the plan"
+                f"{what and f' ({what})'}, and the chain says so from now on. Freeze it once its "
+                f"tables are final{later} (make freeze STUDY=..., or snakemake --cores 2 "
+                "freeze --configfile ..., with this config)."
             )
     return ""

@@ -136,17 +136,21 @@ def of_run(
     look = which(
         locked, params["look"], seen.patients, params["taken"], params["confirmatory"], otherwise
     )
-    return look, seen, look_events.before(entries, seen)
+    return look, seen, look_events.before(entries, seen, _spent(look, locked, rows))
 
 
 def note(
     look: Look, seen: look_events.Seen, locked: Locked, rows: pd.DataFrame, results: str | Path
 ) -> None:
-    """Write down what is about to be seen; a look at which nothing can be tested is not spent."""
+    """Write down what is about to be seen."""
+    look_events.note(Path(results) / chain.FOLDER, _spent(look, locked, rows), seen)
+
+
+def _spent(look: Look, locked: Locked, rows: pd.DataFrame) -> int:
+    """Return as which look a run is written down: one at which nothing can be tested is not."""
     subsets = (statistics.CONFIRMATORY, statistics.ALL)
     found = [_row(rows, locked.plan, CHANGE, subset)["p_value"] for subset in subsets]
-    number = look.number if any(pd.notna(p) for p in found) else 0
-    look_events.note(Path(results) / chain.FOLDER, number, seen)
+    return look.number if any(pd.notna(p) for p in found) else 0
 
 
 def patients(locked: Locked, rows: pd.DataFrame, patients: pd.DataFrame) -> int:
@@ -285,7 +289,13 @@ def _of_question(
                 told["reason"] = f"{n} patients answer this: a look needs more than the one before"
             found.append(told)
         elif number < look.number or number <= max(at, default=0):
-            found.append({**told, "status": LEFT_OUT, "reason": _left_out(at.get(number))})
+            event = at.get(number)
+            found.append({**told, "status": LEFT_OUT, "reason": _left_out(event, question)})
+            share = (event["patients"] or 0) / end if event else 0.0
+            if event and question in event["same"] and share > (so_far[-1] if so_far else 0):
+                # Its result was seen, however its cut was frozen: its alpha is spent.
+                so_far.append(share)
+                held.append(_boundary(so_far, held, plan, ended=False)["boundary_z"])
         else:
             told |= {"status": AHEAD}
             share = patients / end
@@ -311,11 +321,16 @@ def _of_question(
     return found
 
 
-def _left_out(event: Mapping[str, Any] | None) -> str:
+def _left_out(event: Mapping[str, Any] | None, question: str) -> str:
     if event is None:
         return "no data cut was called this look"
     if not event["frozen"]:
         return f"taken at the data cut {event['cut']}, which is not frozen"
+    if question in event["same"]:
+        return (
+            f"the data cut {event['cut']} was taken as this look with {event['patients']} "
+            "patients, and not frozen as it; its alpha is spent"
+        )
     return f"the data cut {event['cut']} was this look of another question: the plan was amended"
 
 

@@ -108,8 +108,9 @@ def numbers(read: pd.DataFrame) -> pd.DataFrame:
 def gated(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `statistics.csv`, unstable where their method was outside its limits.
 
-    Cells of fewer than `WHOLE` drawn studies decide nothing. A row is compared with the measured size that is nearest to its own number of patients, as a
-    ratio. What is not estimable stays so, and a reason that is there already stays first.
+    A row is compared with the measured size that is nearest to its own number of patients, as a
+    ratio; cells of fewer than `WHOLE` drawn studies decide nothing. What is not estimable stays so,
+    and a reason that is there already stays first.
 
     Parameters
     ----------

@@ -104,12 +104,7 @@ def locked(entries: Iterable[chain.Entry]) -> Locked | None:
     if not found:
         return None
     newest = found[-1].details["plan"]
-    since = {}
-    for key, value in newest.items():
-        same = len(found)
-        while same > 1 and found[same - 2].details["plan"].get(key) == value:
-            same -= 1
-        since[key] = same
+    since = {key: _since(found, key, newest) for key in newest}
     return Locked(
         version=len(found),
         at=found[-1].at,
@@ -130,6 +125,22 @@ def locked(entries: Iterable[chain.Entry]) -> Locked | None:
             if place > 1
         ],
     )
+
+
+def _since(versions: Sequence[chain.Entry], key: str, newest: Mapping[str, Any]) -> int:
+    """Return the version since which a key has stood as it stands now.
+
+    A version between that had it otherwise and came after data could claim nothing by it: taking
+    it back restores what was planned.
+    """
+    same = len(versions)
+    for place in range(len(versions) - 1, 0, -1):
+        details = versions[place - 1].details
+        if details["plan"].get(key) == newest[key]:
+            same = place
+        elif not any(details["rows"].get(name) for name in newest["confirmatory_sources"]):
+            break
+    return same
 
 
 def read(text: str, schema: Mapping[str, Any], path: str, sources: Sequence[str]) -> dict[str, Any]:
@@ -315,10 +326,13 @@ def lock(
     words = ", ".join(f"{name} ({count} rows)" for name, count in had.items())
     said = f"Sources that have data already: {words}." if had else "No source has data yet."
     if late:
-        what = "what was amended" if before else "everything"
+        what = "everything" if not before else f"each result that depends on {', '.join(changed)}"
+        back = (
+            " To take that back, lock the plan as it was before, with a reason." if before else ""
+        )
         said += (
             f" {' and '.join(late)} should answer the questions, and had data before: {what} stays "
-            "exploratory for it, whatever the plan says."
+            f"exploratory for it, whatever the plan says.{back}"
         )
     return (
         f"Version {version} of the plan is locked: {entry.path}\n{said}\n"

@@ -15,11 +15,15 @@ import pandas as pd
 
 from captem import plan_roles, statistics
 from captem.errors import CaptemError
-from captem.plan import CHANGE, CURRENT, LEFT_OUT, Locked
+from captem.plan import CHANGE, CURRENT, LEFT_OUT, MODEL, Locked
 from captem.plan_roles import CLAIMS, Look
 
 COLUMNS = ("name", "planned", "done", "reason", "explained")
 UNEXPLAINED = "no reason is given yet"
+_ANSWERS = {
+    CHANGE: "an answer to the primary question: did uptake change?",
+    MODEL: "an answer to the primary term of the primary model",
+}
 DROPPED = "dropped from the model: "
 
 
@@ -201,7 +205,8 @@ def _answers(locked: Locked, rows: pd.DataFrame) -> Told:
         only = row["subset"] == statistics.CONFIRMATORY or row["role"] in CLAIMS
         if asked and only and row["status"] != "ok":
             word = str(row["status"]).replace("_", " ")
-            yield str(row["row_id"]), "a primary answer", f"{word}: {row['reason']}"
+            what = CHANGE if plan_roles.is_test(row, locked.plan) else MODEL
+            yield str(row["row_id"]), _ANSWERS[what], f"{word}: {row['reason']}"
         own = row["analysis"] == locked.plan["model"]["name"] and row["subset"] != "all"
         if own and str(row["reason"]).startswith(DROPPED):
             why = str(row["reason"]).removeprefix(DROPPED)

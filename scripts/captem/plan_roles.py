@@ -25,6 +25,7 @@ _OF_MODELS = ("model", "mib1_floor", "missing")
 # Keys of what the plan keeps of the config begin so; the columns of a source matter once results
 # were seen (`captem.look_events.against`).
 _CONFIG = "config."
+_SOURCES = "config.sources"
 # Methods that draw random numbers, which another seed would draw otherwise.
 _BY_CHANCE = re.compile(r"imputation|bootstrap|simulated|draws\)|permutation(?!.*\ball )")
 # Keys of the plan that matter to every row that claims something.
@@ -67,6 +68,9 @@ def differing(plan: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
     }  # fmt: skip
     for key in sorted(name for name in plan if name.startswith(_CONFIG)):
         asked |= _each(key, plan[key], settings[key])
+    for source in settings.get(_SOURCES, {}):
+        if _SOURCES in plan and source not in plan[_SOURCES]:
+            asked[f"{_SOURCES}.{source}"] = ("no source of this name", "a source that takes part")
     return {
         name: (_said(planned), _said(done))
         for name, (planned, done) in asked.items()

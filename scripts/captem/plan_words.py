@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -40,17 +41,21 @@ def sentences(locked: Locked, looks: pd.DataFrame, deviations: pd.DataFrame) -> 
     return said
 
 
-def of_frozen(name: str, looks: pd.DataFrame) -> str:
+def of_frozen(name: str, looks: pd.DataFrame, taken: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return which look a frozen data cut was, and whether it crossed.
 
     Parameters
     ----------
     looks : its `plan/looks.csv`.
+    taken : the looks at other data cuts (`captem.look_events.taken`).
     """
     for row in looks[looks["question"].eq(CHANGE)].to_dict("records"):
         if row["status"] == CURRENT:
             found = {"yes": "crossed", "no": "not crossed"}.get(row["crossed"], row["crossed"])
             return f"The data cut {name} was look {int(row['look'])}: {found}."
+    for event in taken:
+        if event["cut"] == name:
+            return f"The data cut {name} was taken as look {event['look']}, and not frozen as it."
     return f"The data cut {name} was no planned look."
 
 

@@ -126,7 +126,8 @@ def withdraw(results: str | Path, codes: Sequence[str]) -> str:
     )
     return (
         f"The patient is {said}. {removed} other results of this study were taken away; the next "
-        "run makes them again, without the patient, from an export that no longer holds them. "
+        "run makes them again, without the patient, from an export that no longer holds them: "
+        "under a new name (cut) where its data cut is frozen, under the same one where it is not. "
         "Outside this folder nothing was touched: take the patient out of the export, of copies of "
         "it, of backups, and of bundles that you have sent."
     )

@@ -402,6 +402,14 @@ def earlier_looks(wildcards):
     A cut that is frozen is held against what had happened on its day.
     """
     there = any(cut.name == SETTINGS["cut"] for cut in FROZEN)
+    asked = SETTINGS["plan"]["look"]
+    other = captem_looks.otherwise(HISTORY, SETTINGS["cut"], asked, FROZEN)
+    if other and not there:
+        raise WorkflowError(
+            f"{other[:1].upper()}{other[1:]}, and the config calls it {f'look {asked}' if asked else 'none'} "
+            "(plan: look). Put that right, then freeze: what was seen at a look counts for the next ones. "
+            "Nothing was frozen."
+        )
     open_ = [] if there else [item for item in LOOKS_TAKEN if not item["frozen"]]
     if SETTINGS["plan"]["look"] and open_:
         look, cut = open_[0]["look"], open_[0]["cut"]

@@ -52,6 +52,7 @@ if COMPARED:
             figures=FIGURES,
             alpha=PLAN.plan["alpha"] if PLAN else 0.05,
             plan=PLAN.as_params() if PLAN else {},
+            taken=LOOKS_TAKEN,
             config={
                 key: SETTINGS[key]
                 for key in (
