@@ -12,7 +12,7 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     import pandas as pd
-    from captem import looks, plan, plan_deviations, yaml_text
+    from captem import chain, look_events, looks, plan, plan_deviations, yaml_text
     from captem.files import read_frame, write_frame
 
     given, out = snakemake.input, snakemake.output
@@ -36,12 +36,22 @@ with logged(snakemake.log[0]):
         params.taken,
     )
     write_frame(out.looks, found)
+    events = chain.read(Path(params.results) / chain.FOLDER)
+    then = look_events.history(events, cut)
     reasons = {}
     path = params.reasons
     if path and Path(path).is_file():
         text = yaml_text.decoded(Path(path).read_bytes(), path)
         reasons = plan_deviations.read(text, path)
     deviations = plan_deviations.found(
-        locked, settings, rows, patients, found, look, reasons, before
+        locked,
+        settings,
+        rows,
+        patients,
+        found,
+        look,
+        reasons,
+        before,
+        look_events.withdrawals(then),
     )
     write_frame(out.deviations, deviations)

@@ -145,6 +145,16 @@ def test_data_that_were_a_look_are_not_written_down_as_none(tmp_path):
     assert [entry.details["look"] for entry in chain.checked(events)[1:]] == [0, 1]
 
 
+def test_withdrawals_count_from_when_results_were_seen(tmp_path):
+    events = begun(tmp_path)
+    for _ in range(2):
+        chain.append(events, chain.WITHDRAW, {"salt": "s", "digest": "d", "cuts": {}})
+        assert look_events.withdrawals(chain.checked(events)) == 0
+    look_events.note(events, 1, seen())
+    chain.append(events, chain.WITHDRAW, {"salt": "s", "digest": "d", "cuts": {}})
+    assert look_events.withdrawals(chain.checked(events)) == 1
+
+
 def test_of_a_frozen_cut_nothing_is_written_down(tmp_path):
     events = begun(tmp_path)
     frozen(tmp_path, CUT, 10)

@@ -15,7 +15,7 @@ CUT = "2026-11-01"
 
 
 def deviations(
-    study: Study, found=None, look: Look | None = None, reasons=None, **changed
+    study: Study, found=None, look: Look | None = None, reasons=None, withdrawn=0, **changed
 ) -> pd.DataFrame:
     found, look = found or locked(made(looks={"patients": [22]})), look or Look(1)
     settings = study.settings | changed
@@ -25,7 +25,14 @@ def deviations(
         pd.DataFrame(columns=list(looks.COLUMNS)), look, CUT,
     )  # fmt: skip
     return plan_deviations.found(
-        found, settings, rows, study.cohort.patients, told, look, reasons or {}
+        found,
+        settings,
+        rows,
+        study.cohort.patients,
+        told,
+        look,
+        reasons or {},
+        withdrawn=withdrawn,
     ).set_index("name")
 
 
@@ -88,6 +95,13 @@ def test_reasons_go_with_their_deviation_and_others_are_said_to_explain_nothing(
     assert found.loc["criterion.rule", "explained"] == "no"
     assert found.loc["criterion.rul", "explained"] == "of nothing"
     assert "did you mean criterion.rule?" in found.loc["criterion.rul", "done"]
+
+
+def test_a_withdrawal_after_results_were_seen_is_a_deviation(synthetic: Study) -> None:
+    for count, said in ((1, "1 patient was taken out"), (2, "2 patients were taken out")):
+        found = deviations(synthetic, withdrawn=count)
+        assert said in found.loc["patients.withdrawn", "done"]
+    assert "patients.withdrawn" not in deviations(synthetic).index
 
 
 def test_an_amendment_is_a_deviation_with_the_reason_it_was_locked_with(synthetic: Study) -> None:

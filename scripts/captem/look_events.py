@@ -214,6 +214,13 @@ def before(entries: Sequence[chain.Entry], seen: Seen, number: int) -> list[dict
     ]
 
 
+def withdrawals(entries: Sequence[chain.Entry]) -> int:
+    """Return how many patients withdrew consent after results were first seen under the plan."""
+    seen = [place for place, entry in enumerate(entries) if entry.event == chain.LOOK]
+    later = entries[seen[0] :] if seen else []
+    return sum(1 for entry in later if entry.event == chain.WITHDRAW)
+
+
 def note(folder: Path, number: int, seen: Seen) -> None:
     """Write down what is about to be seen, once; of a frozen cut nothing.
 

@@ -63,6 +63,7 @@ def found(
     look: Look,
     reasons: Mapping[str, str],
     before: Sequence[Mapping[str, Any]] = (),
+    withdrawn: int = 0,
 ) -> pd.DataFrame:
     """Return the deviations, a row each, and the reasons that explain none.
 
@@ -76,12 +77,14 @@ def found(
     look : which planned look the run is.
     reasons : as `read` returns them.
     before : what was seen before (`captem.look_events.before`).
+    withdrawn : patients who withdrew consent after that (`captem.look_events.withdrawals`).
     """
     told = [
         *_settings(locked, settings),
         *_sources(locked, patients),
         *_looks(locked, looks, look),
         *_seen(look, before),
+        *_withdrawn(withdrawn),
         *_answers(locked, rows),
     ]
     lines = []
@@ -185,6 +188,16 @@ def _seen(look: Look, before: Sequence[Mapping[str, Any]]) -> Told:
             "looks.seen_outside",
             "results are seen at the planned looks only",
             f"they were seen outside them {_times(outside)}",
+        )
+
+
+def _withdrawn(count: int) -> Told:
+    if count:
+        who = f"{count} patient{' was' if count == 1 else 's were'} taken out"
+        yield (
+            "patients.withdrawn",
+            "the patients of a look stay in those that follow",
+            f"{who} for withdrawn consent after results had been seen",
         )
 
 
