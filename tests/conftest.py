@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +36,21 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
         if left_out:
             config.hook.pytest_deselected(items=left_out)
+
+
+def kill_when(command: Sequence[str], there: Callable[[], bool], seconds: float = 300) -> None:
+    """Run a command in the project; SIGKILL it and all it started once something is there."""
+    killed = subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until = time.monotonic() + seconds
+    while not there() and time.monotonic() < until and killed.poll() is None:
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    # Scripts of a killed run leave by themselves.
+    time.sleep(1.5)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from captem.files import as_csv, read_frame, write_frame
+from captem.files import as_csv, read_frame, write_bytes, write_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +64,14 @@ def test_a_kept_column_with_the_name_of_a_number_stays_text(tmp_path):
     assert frame.iloc[0].tolist() == ["4 cycles", "low", 3.5]
     path.write_text("captem_cycles\n2.5\n", encoding="utf-8")
     assert read_frame(path)["captem_cycles"].tolist() == ["2.5"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_there(tmp_path):
+    handle, left = tempfile.mkstemp(dir=tmp_path, prefix=".flow [1].tiff.")
+    os.close(handle)
+    others = [tmp_path / ".flow.tiff.abcdefgh", tmp_path / ".flow [1].tiff.note"]
+    for path in others:
+        path.write_bytes(b"mine")
+    write_bytes(tmp_path / "flow [1].tiff", b"whole")
+    assert not Path(left).exists()
+    assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "flow [1].tiff"])

@@ -5,11 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +35,7 @@ from captem.files import as_csv
 from captem.model_parts import PRIMARY_TERM
 from captem.planning_grid import BLOCK, OBSERVED, Cell, Scenario, Task
 from captem.reader_error import misreading
+from conftest import kill_when
 from studies import schema, through_csv, without_patients
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -542,17 +540,7 @@ class Folder:
 
 def test_a_whole_run_is_the_same_for_any_chunks_and_cores_and_uses_what_a_killed_one_left(tmp_path):
     one = Folder(tmp_path / "one", PATIENTS, "  chunk: 250\n")
-    killed = subprocess.Popen(
-        one.command(1), cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    until = time.monotonic() + 300
-    while len(one.chunks) < 2 and time.monotonic() < until and killed.poll() is None:
-        time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    # Scripts of a killed run leave by themselves.
-    time.sleep(1.5)
+    kill_when(one.command(1), lambda: len(one.chunks) >= 2)
     left = one.chunks
     assert 2 <= len(left) < 8
     subprocess.run([*one.command(1), "--unlock"], cwd=ROOT, capture_output=True, check=True)

@@ -22,16 +22,18 @@ def run(clone: Clone, target: str, cut: str, *config: str) -> subprocess.Complet
     return clone.snakemake(*words, *(["--config", *config] if config else []))
 
 
-def run_with(clone: Clone, target: str, cut: str, old: str, new: str):
-    """Run a target with a text of the study's config exchanged, and put the config back."""
-    study = clone.path / f"config/cohorts/refresh/{cut}/study.yaml"
-    text = study.read_text(encoding="utf-8")
+def run_with(
+    clone: Clone, target: str, cut: str, old: str, new: str, *config: str, file: str = "study.yaml"
+) -> subprocess.CompletedProcess:
+    """Run a target with a text of the config or another file of a cut exchanged; put it back."""
+    path = clone.path / "config/cohorts/refresh" / cut / file
+    text = path.read_text(encoding="utf-8")
     assert old in text
     try:
-        study.write_text(text.replace(old, new), encoding="utf-8")
-        return run(clone, target, cut)
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return run(clone, target, cut, *config)
     finally:
-        study.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +86,7 @@ def test_an_up_to_date_run_does_nothing_and_other_words_are_explained(grown):
 
 def test_a_frozen_name_with_other_data_is_an_error(grown):
     before = contents(grown.results("refresh"))
-    table = grown.path / f"config/cohorts/refresh/{FIRST}/patients.csv"
-    text = table.read_text(encoding="utf-8")
-    try:
-        table.write_text(text.replace("P001,", "P901,"), encoding="utf-8")
-        done = run(grown, "all", FIRST)
-    finally:
-        table.write_text(text, encoding="utf-8")
+    done = run_with(grown, "all", FIRST, "P001,", "P901,", file="patients.csv")
     assert done.returncode == 1
     assert "patients.csv holds other data than then" in done.stdout
     assert "Give the new data a name of their own" in done.stdout
@@ -196,13 +192,7 @@ def test_a_cut_that_was_one_look_is_not_called_another(grown):
 def test_other_data_at_a_look_are_an_entry_and_a_deviation(grown):
     chain = grown.results("refresh") / "chain"
     before = len(list(chain.glob("0*.json")))
-    table = grown.path / f"config/cohorts/refresh/{SECOND}/patients.csv"
-    text = table.read_text(encoding="utf-8")
-    try:
-        table.write_text(text.replace("P021,65,", "P021,64,"), encoding="utf-8")
-        done = run(grown, "statistics", SECOND)
-    finally:
-        table.write_text(text, encoding="utf-8")
+    done = run_with(grown, "statistics", SECOND, "P021,65,", "P021,64,", file="patients.csv")
     assert done.returncode == 0, done.stdout
     assert "looks.2.data_changed: planned the data of a look do not change" in done.stdout
     assert len(list(chain.glob("0*.json"))) == before + 1
@@ -224,13 +214,8 @@ def test_a_frozen_name_with_data_under_another_path_is_an_error(grown):
 
 def test_an_amendment_from_a_config_without_data_knows_what_was_seen(grown):
     """The config of before the first patient has headings only; the second look is not frozen."""
-    plan = grown.path / "config/cohorts/refresh/plan.yaml"
-    text = plan.read_text(encoding="utf-8")
-    try:
-        plan.write_text(text.replace("follow_up: last", "follow_up: first"), encoding="utf-8")
-        done = run(grown, "lock_plan", BEFORE, "reason=It was wiser.")
-    finally:
-        plan.write_text(text, encoding="utf-8")
+    words = ("follow_up: last", "follow_up: first", "reason=It was wiser.")
+    done = run_with(grown, "lock_plan", BEFORE, *words, file="../plan.yaml")
     assert done.returncode == 0, done.stdout
     assert "Sources that have data already: prospective (23 rows)." in done.stdout
     assert "The config does otherwise than this plan." in done.stdout

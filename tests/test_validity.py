@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +25,7 @@ from captem import (
     worlds,
 )
 from captem.calibration_grid import BLOCK, NAMES
+from conftest import kill_when
 from studies import measured_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -335,17 +333,7 @@ class Folder:
 
 def test_a_whole_run_is_the_same_for_any_chunks_and_cores_and_uses_what_a_killed_one_left(tmp_path):
     one = Folder(tmp_path / "one")
-    killed = subprocess.Popen(
-        one.command(50, 1), cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    until = time.monotonic() + 300
-    while len(one.chunks) < 2 and time.monotonic() < until and killed.poll() is None:
-        time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    # Scripts of a killed run leave by themselves.
-    time.sleep(1.5)
+    kill_when(one.command(50, 1), lambda: len(one.chunks) >= 2)
     left = one.chunks
     assert 2 <= len(left) < 2 * len(NAMES)
     subprocess.run([*one.command(50, 1), "--unlock"], cwd=ROOT, capture_output=True, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
@@ -20,10 +21,13 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     """Write `data` to `path` so that a reader sees the old file or the whole new one.
 
     The bytes go to a file of a unique name in the same folder, which is then renamed: a process
-    that is killed leaves nothing half-written under the final name.
+    that is killed leaves nothing half-written under the final name. What it left under the other
+    one is removed by the next that writes here.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.{'?' * 8}"):
+        left.unlink(missing_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -218,7 +218,7 @@ def check_looks(plan: Mapping[str, Any], taken: tuple[int, int], path: str) -> N
     """
     number, most = taken
     planned = plan["looks"]["patients"]
-    if number and (len(planned) < number or planned[number - 1 :][-1] < most):
+    if number and (len(planned) < number or planned[-1] < most):
         raise CaptemError(
             f"{path}, looks.patients: look {number} was taken with {most} patients, and this plan "
             f"would end at {planned[-1]} patients, with look {len(planned)}. Keep the looks that "

@@ -31,8 +31,8 @@ What is asked, among the studies in which a row gives numbers:
   holds the truth in 92.5 % at least, as measured (an exact one but for three Monte Carlo errors).
 
 A row that does not, at a size, is **`unstable` at that size** in every study, and its reason quotes
-the figure (`scripts/captem/measured.py`). Which size is nearest is decided by the row's own number
-of patients, as a ratio.
+the figure (`scripts/captem/measured.py`), once 2,000 studies or more were drawn. Which size is
+nearest is decided by the row's own number of patients, as a ratio.
 """
 _LEFT_OUT = f"""\
 ## What is not measured
@@ -118,7 +118,7 @@ def _world(cells: pd.DataFrame) -> str:
     lines = [f"- `{known.name}`: {known.words}" for known in worlds.OF_TRUTH]
     few = float(cells["studies"].min()) < measured.WHOLE
     doubt = (
-        "**This is a short run**: its Monte Carlo errors are large, and no verdict rests on it. "
+        "**This is a short run**: its Monte Carlo errors are large, and it makes no row unstable. "
         if few
         else ""
     )
