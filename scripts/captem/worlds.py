@@ -62,6 +62,7 @@ class Scenario:
             stopped or begun between the scans.
         mib1_on_baseline: steps by which the true baseline is lower with each doubling of MIB1.
         cycles_for_rise: cycles that a patient who rises is given on top.
+        cycles_per_mib1: cycles on top for each doubling of MIB1.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Scenario:
     shifted: float = 0.0
     mib1_on_baseline: float = 0.0
     cycles_for_rise: int = 0
+    cycles_per_mib1: float = 0.0
 
 
 NO_CHANGE = Scenario("no_change", "nothing changes between the scans", exchanged=True)
@@ -102,8 +104,9 @@ OF_BIAS = (
     ),
     Scenario(
         "cycles_follow",
-        "uptake changes whatever MIB1 and cycles are; patients who rise are given 3 cycles more",
-        cycles_for_rise=3,
+        "uptake changes whatever MIB1 and cycles are; patients who rise are given 3 cycles more, and "
+        "each doubling of MIB1 ends treatment a cycle sooner",
+        cycles_for_rise=3, cycles_per_mib1=-1.0,
     ),
 )  # fmt: skip
 SCENARIOS = (*OF_TRUTH, *OF_BIAS)
@@ -221,6 +224,9 @@ def draw(rng: np.random.Generator, world: World, scenario: Scenario, patients: i
             np.where(swapped, suv_post, suv_pre), np.where(swapped, suv_pre, suv_post),
         )  # fmt: skip
     cycles = _cycles(rng, patients) + scenario.cycles_for_rise * (post > pre)
+    cycles = cycles + np.rint(scenario.cycles_per_mib1 * doublings).astype(int)
+    # ASSUME a patient who is treated at all is given one cycle.
+    cycles = np.maximum(cycles, 1)
     return Study(mib1, pre, post, suv_pre, suv_post, cycles)
 
 
