@@ -33,6 +33,7 @@ PROGRAMS = (*DAEMONS, "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo"
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
 NODE = "loopback"
 _WAIT_SECONDS = 60.0
+_JOBS_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 _SETTINGS = """\
 ClusterName=loopback
@@ -105,10 +106,14 @@ class Cluster:
         ]  # fmt: skip
 
     def running_job(self, rule: str) -> Job:
-        """Return the first job of a rule that runs, as soon as it does."""
+        """Return the first job of a rule that runs, as soon as it does.
+
+        Jobs of other rules come before it, and on a busy machine each of them takes its time.
+        """
         return self.until(
             lambda: next((job for job in self.jobs(rule) if job.state == "RUNNING"), None),
             f"a running job of rule {rule}",
+            _JOBS_SECONDS,
         )
 
     def state(self, job: Job) -> str:

@@ -35,7 +35,7 @@ planning:
 """
 # Of the profile only how soon it asks is changed: here nothing waits in a queue.
 PROFILE = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "1")
-SECONDS = 300
+SECONDS = 600
 
 
 def configure(clone: Clone, chunk: int) -> None:
@@ -82,6 +82,9 @@ def run(clone: Clone, cluster: Cluster, accident: Callable[[], object] = lambda:
         try:
             accident()
             process.wait(timeout=SECONDS)
+        except RuntimeError as error:
+            error.add_note(log.read_text(encoding="utf-8"))
+            raise
         finally:
             process.kill()
     said = log.read_text(encoding="utf-8")
