@@ -104,8 +104,8 @@ OF_BIAS = (
     ),
     Scenario(
         "cycles_follow",
-        "uptake changes whatever MIB1 and cycles are; patients who rise are given 3 cycles more, and "
-        "each doubling of MIB1 ends treatment a cycle sooner",
+        "uptake changes whatever MIB1 and cycles are; patients who rise are given 3 cycles more, "
+        "and each doubling of MIB1 ends treatment a cycle sooner",
         cycles_for_rise=3, cycles_per_mib1=-1.0,
     ),
 )  # fmt: skip
