@@ -38,6 +38,7 @@ CONSTANTS = (
     (r"\b7%-8%", "an example of an interval"),
     (r"1,000 times; with the 2\.5th and 97\.5th percentile", "the simulation of readings"),
     (r"P ≤ \.05(?! in \d)", "the level of tests"),
+    (r"P was \.05 or less in(?= )", "the level of tests, in what calibration measured"),
     (r"95% of (?=such studies:)", "the range of a simulation"),
     (r"a confidence of 95%", "the level of intervals"),
     (r"scores?,? \(?0 to 4\)", "the range of the Krenning score"),
