@@ -50,14 +50,17 @@ def test_the_example_has_the_deviations_that_its_rows_have(synthetic: Study) -> 
         (
             "Krenning score at follow-up: MIB1 index (primary)",
             "shown; to be read as exploratory",
-            "10.2 effective observations per coefficient, fewer than 15: read as exploratory",
+            "10.2 effective observations per coefficient, fewer than 15: read as exploratory; at "
+            "about 20 patients P was .05 or less in 1.9 % (±0.3 %) of simulated studies in which "
+            "there was nothing to find, where 5 % is right (docs/validity.md)",
         ),
     ]
     frame = synthetic.statistics
     planned = frame[
         frame["subset"].eq(CONFIRMATORY) & frame["role"].isin(["primary", "secondary"])
-        & frame["status"].ne("ok")
+        & frame["status"].ne("ok") & frame["analysis"].ne("transition.proportion")
     ]  # fmt: skip
+    # Shares by direction answer no planned question.
     assert len(found["Planned questions"]) == planned["analysis"].nunique()
 
 

@@ -13,7 +13,10 @@ from captem.files import as_csv, read_frame, write_bytes, write_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
-TEXTS = st.one_of(st.none(), st.text(max_size=5), st.sampled_from(["a,b", 'say "x"', "two\nlines"]))
+# A lone carriage return is put in quotation marks here and not by pandas: a reader takes it for the
+# end of a line.
+PRINTED = st.text(max_size=5).filter(lambda text: "\r" not in text)
+TEXTS = st.one_of(st.none(), PRINTED, st.sampled_from(["a,b", 'say "x"', "two\nlines"]))
 COLUMNS = {
     "texts": (TEXTS, object),
     "floats": (st.floats(width=64), float),
