@@ -60,7 +60,7 @@ def test_the_example_has_the_deviations_that_its_rows_have(synthetic: Study) -> 
         frame["subset"].eq(CONFIRMATORY) & frame["role"].isin(["primary", "secondary"])
         & frame["status"].ne("ok") & frame["analysis"].ne("transition.proportion")
     ]  # fmt: skip
-    # Shares by direction answer no planned question.
+    # Shares by direction answer no planned question of their own.
     assert len(found["Planned questions"]) == planned["analysis"].nunique()
 
 
