@@ -100,10 +100,10 @@ class Panel:
         widths = self.likelihood.gaps @ parameters[:-1]
         if widths.size and widths.min() <= 0.0:
             return Value(-math.inf, np.zeros(len(parameters)), np.zeros(len(self.first)))
-        value = self._integrated(parameters)
+        loglik, gradient, modes = (part[0] for part in self._integrated(parameters[None, :]))
         logs = self.likelihood.gap_weights @ np.log(-np.expm1(-widths))
-        value.gradient[:-1] += (self.likelihood.gap_weights * _ratio(widths)) @ self.likelihood.gaps
-        return value._replace(loglik=value.loglik + float(logs))
+        gradient[:-1] += (self.likelihood.gap_weights * _ratio(widths)) @ self.likelihood.gaps
+        return Value(float(loglik) + float(logs), gradient, modes)
 
     def information(self, parameters: Floats) -> Floats:
         """Observed information in (theta, beta, sigma), shape (q + 1, q + 1).
@@ -111,31 +111,39 @@ class Panel:
         Central differences of the analytic gradient; the threshold gaps, whose curvature has no
         bound, are differentiated analytically.
         """
-        size = len(parameters)
-        moves = _STEP * np.eye(size)
+        moves = _STEP * np.eye(len(parameters))
         # The modes move little: those found here are where the searches around start.
-        margins = self.likelihood.design @ parameters[:-1] + self.likelihood.offset
-        modes = self._modes(margins, float(parameters[-1]))
-        found = np.array(
-            [
-                self._integrated(parameters - move, modes).gradient
-                - self._integrated(parameters + move, modes).gradient
-                for move in moves
-            ]
-        ) / (2.0 * _STEP)
+        margins = (self.likelihood.design @ parameters[:-1] + self.likelihood.offset)[None, :]
+        modes = self._modes(margins, parameters[-1:])
+        around = parameters + np.vstack([-moves, moves])
+        below, above = np.split(self._integrated(around, modes)[1], 2)
+        found = (below - above) / (2.0 * _STEP)
         found = (found + found.T) / 2.0
         ratio = _ratio(self.likelihood.gaps @ parameters[:-1])
         slope = self.likelihood.gap_weights * ratio * (1.0 + ratio)
         found[:-1, :-1] += (self.likelihood.gaps.T * slope) @ self.likelihood.gaps
         return found
 
-    def _integrated(self, parameters: Floats, near: Floats | None = None) -> Value:
-        """The part of the log-likelihood that depends on the patients: sum_i log L_i."""
-        sigma = float(parameters[-1])
-        margins = self.likelihood.design @ parameters[:-1] + self.likelihood.offset
-        modes = self._modes(margins, sigma, near)
+    def _integrated(
+        self, parameters: Floats, near: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """The part that depends on the patients, sum_i log L_i, for many parameters at once.
 
-        f = expit(-(margins + self.side * sigma * modes[self.owner]))
+        Parameters
+        ----------
+        parameters : (M, q + 1) of M points.
+        near : (1, G) where the searches of the modes start.
+
+        Returns
+        -------
+        log-likelihood (M,), gradient (M, q + 1) and modes (M, G).
+        """
+        sigma = parameters[:, -1:]
+        pulls = self.side * sigma
+        margins = parameters[:, :-1] @ self.likelihood.design.T + self.likelihood.offset
+        modes = self._modes(margins, parameters[:, -1], near)
+
+        f = expit(-(margins + pulls * modes[:, self.owner]))
         w = f * (1.0 - f)
         w_slope = w * (2.0 * f - 1.0)
         total_w = self._summed(w)
@@ -143,48 +151,51 @@ class Panel:
         curvature = 1.0 + sigma**2 * total_w
         spread = 1.0 / np.sqrt(curvature)
 
-        v = modes[:, None] + spread[:, None] * self.nodes
-        ends = margins[:, None] + (self.side * sigma)[:, None] * v[self.owner]
+        v = modes[:, :, None] + spread[:, :, None] * self.nodes
+        ends = margins[:, :, None] + pulls[:, :, None] * v[:, self.owner]
         failure = expit(-ends)
         terms = self.log_weights + self._summed(log_expit(ends)) - v**2 / 2.0
-        top = terms.max(axis=1, keepdims=True)
+        top = terms.max(axis=2, keepdims=True)
         shares = np.exp(terms - top)
-        whole = shares.sum(axis=1, keepdims=True)
+        whole = shares.sum(axis=2, keepdims=True)
         shares /= whole
-        loglik = float(np.sum(np.log(spread) + top[:, 0] + np.log(whole[:, 0])))
+        loglik = np.sum(np.log(spread) + top[:, :, 0] + np.log(whole[:, :, 0]), axis=1)
 
         # d log L = sum_k share_k (explicit part) + on_mode * d(g') - on_curvature * (explicit dH).
         pull = self._summed(self.side[:, None] * failure)
-        slope = sigma * pull - v
-        from_spread = (1.0 + spread * (shares * slope * self.nodes).sum(axis=1)) / 2.0
+        slope = sigma[:, :, None] * pull - v
+        from_spread = (1.0 + spread * (shares * slope * self.nodes).sum(axis=2)) / 2.0
         on_curvature = from_spread / curvature
-        along = (shares * slope).sum(axis=1) - on_curvature * sigma**3 * total_zw_slope
+        along = (shares * slope).sum(axis=2) - on_curvature * sigma**3 * total_zw_slope
         on_mode = along / curvature
 
-        rows = (shares[self.owner] * failure).sum(axis=1)
-        rows -= sigma * self.side * w * on_mode[self.owner]
-        rows -= sigma**2 * w_slope * on_curvature[self.owner]
-        gradient = np.empty(len(parameters))
-        gradient[:-1] = rows @ self.likelihood.design
+        rows = (shares[:, self.owner] * failure).sum(axis=2)
+        rows -= pulls * w * on_mode[:, self.owner]
+        rows -= sigma**2 * w_slope * on_curvature[:, self.owner]
+        gradient = np.empty(parameters.shape)
+        gradient[:, :-1] = rows @ self.likelihood.design
         mode_pull = self._summed(self.side * f) - sigma * modes * total_w
         curvature_rise = 2.0 * sigma * total_w + sigma**2 * modes * total_zw_slope
-        gradient[-1] = np.sum(
-            (shares * v * pull).sum(axis=1) + on_mode * mode_pull - on_curvature * curvature_rise
+        gradient[:, -1] = np.sum(
+            (shares * v * pull).sum(axis=2) + on_mode * mode_pull - on_curvature * curvature_rise,
+            axis=1,
         )
-        return Value(loglik, gradient, modes)
+        return loglik, gradient, modes
 
-    def _modes(self, margins: Floats, sigma: float, near: Floats | None = None) -> Floats:
-        """v^ of each group, shape (G,): Newton's method inside a bracket, all groups at once.
+    def _modes(self, margins: Floats, sigma: Floats, near: Floats | None = None) -> Floats:
+        """v^ of each group, shape (M, G): Newton's method inside a bracket, all groups at once.
 
         0 = g'(v) = sigma sum_r z_r F(-m_r - z_r sigma v) - v, so |v^| <= |sigma| * rows. The
         bracket is halved instead where Newton's step leaves it or is not half the one before.
+        `margins` has the shape (M, R), `sigma` (M,).
         """
-        high = abs(sigma) * self._summed(np.ones(len(self.owner)))
+        sigma = sigma[:, None]
+        high = abs(sigma) * self._summed(np.ones((1, len(self.owner))))
         low = -high
-        modes = np.zeros(len(self.first)) if near is None else np.clip(near, low, high)
+        modes = np.zeros(high.shape) if near is None else np.clip(near, low, high)
         before = high - low
         for _ in range(_MODE_ITERATIONS):
-            f = expit(-(margins + self.side * sigma * modes[self.owner]))
+            f = expit(-(margins + self.side * sigma * modes[:, self.owner]))
             slope = sigma * self._summed(self.side * f) - modes
             step = slope / (1.0 + sigma**2 * self._summed(f * (1.0 - f)))
             low = np.where(slope > 0.0, modes, low)
@@ -201,8 +212,8 @@ class Panel:
         return modes
 
     def _summed(self, rows: Floats) -> Floats:
-        """Sums over the rows of each group."""
-        return np.add.reduceat(rows, self.first, axis=0)
+        """Sums over the rows of each group; the rows are the second axis."""
+        return np.add.reduceat(rows, self.first, axis=1)
 
 
 @cache

@@ -323,13 +323,13 @@ class _Profile:
         self._identified = fit.identified
         self._maximum = fit.loglik
         self._start = np.delete(fit.fixed._setup.start, self._index)
-        self._last = np.delete(fit._peak.parameters, self._index)
         column = fit.fixed._setup.kept[position]
         variance = fit.covariance[len(fit.thresholds) + column, len(fit.thresholds) + column]
         scale = float(fit.fixed._setup.scale[position])
         self._step = math.sqrt(variance) * scale if variance > 0.0 else 0.5
         receding = fit.upward[column] or fit.downward[column]
         self._peak = float(fit._peak.parameters[self._index])
+        self._known = [(self._peak, np.delete(fit._peak.parameters, self._index))]
         # Where the coefficient ran off to infinity, walk from 0: nothing is accurate near its end.
         self._origin = 0.0 if receding else self._peak
 
@@ -337,11 +337,21 @@ class _Profile:
         """Log-likelihood maximised over the other parameters with the coefficient at `value`."""
         panel = self._panel.without(self._index, value)
         plain = maximise(panel.likelihood, self._start)
-        interior = mixed_search.search(panel, plain, self._last) if self._identified else None
+        interior = mixed_search.search(panel, plain, self._ahead(value)) if self._identified else None
         found = mixed_search.better(interior, plain)
         if found.converged and found.sigma > 0.0:
-            self._last = found.parameters
+            self._known = [*self._known[-1:], (value, found.parameters)]
         return found.loglik
+
+    def _ahead(self, value: float) -> Floats:
+        """Where the other parameters are to be expected, on a line through the last two found."""
+        (first, before), (last, start) = self._known[0], self._known[-1]
+        if first == last:
+            return start
+        # Far away a line says little.
+        part = min(max((value - last) / (last - first), -2.0), 2.0)
+        ahead = start + part * (start - before)
+        return ahead if ahead[-1] > 0.0 else start
 
     def bound(self, sign: float, root: float) -> float:
         """Where the signed root of the likelihood-ratio statistic reaches `root` on one side."""

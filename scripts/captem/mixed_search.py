@@ -10,7 +10,9 @@ by sqrt(1 + 0.346 sigma^2) (Zeger, Liang & Albert 1988, Biometrics 44:1049-1060)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -30,6 +32,8 @@ _FLATTENING = 0.3458
 _GAIN_OF_SIGMA = 1e-8
 _MAX_ITERATIONS = 100
 _LONGEST_STEP = 3.0
+# After a step as short the information is hardly another: the next step uses it once more.
+_SHORT = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +47,15 @@ class Peak:
     parameters: Floats
     loglik: float
     gradient: Floats
-    information: Floats
+    curvature: Callable[[], Floats] = field(repr=False)
     converged: bool
     iterations: int
     closed: tuple[int, ...] = ()
+
+    @cached_property
+    def information(self) -> Floats:
+        """Observed information; a profile of the likelihood has no use for it."""
+        return self.curvature()
 
     @property
     def sigma(self) -> float:
@@ -81,7 +90,7 @@ def better(interior: Peak | None, plain: Maximum) -> Peak:
         np.append(plain.parameters, 0.0),
         plain.loglik,
         plain.gradient,
-        plain.information,
+        lambda: plain.information,
         plain.converged,
         plain.iterations + (interior.iterations if interior else 0),
         plain.closed,
@@ -142,7 +151,7 @@ def _maximise(panel: Panel, start: Floats, closed: list[int], known: Peak | None
             parameters,
             found.loglik,
             found.gradient,
-            found.information,
+            found.curvature,
             found.converged,
             iterations,
             tuple(sorted(closed)),
@@ -175,7 +184,7 @@ def _newton(panel: Panel, start: Floats, known: Floats | None = None) -> tuple[P
     information enter by their size (Dauphin et al. 2014, NeurIPS 27), so every step leads uphill.
     """
     point, at = start, panel.at(start)
-    converged, hit, iteration = False, None, 0
+    converged, hit, iteration, fresh = False, None, 0, True
     information = panel.information(point)
     while iteration < _MAX_ITERATIONS and abs(point[-1]) <= LARGEST_SIGMA:
         if known is not None and _beside(panel, point, known):
@@ -205,10 +214,12 @@ def _newton(panel: Panel, start: Floats, known: Floats | None = None) -> tuple[P
         if length == limit:
             hit = nearest
             break
-        if known is None or not _beside(panel, point, known):
+        fresh = length * moved > _SHORT
+        if fresh and (known is None or not _beside(panel, point, known)):
             information = panel.information(point)
+    curvature = partial(panel.information, point)
     point = np.append(point[:-1], abs(point[-1]))
-    return Peak(point, at.loglik, at.gradient, information, converged, iteration), hit
+    return Peak(point, at.loglik, at.gradient, curvature, converged, iteration), hit
 
 
 def _advance(
