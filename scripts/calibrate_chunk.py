@@ -25,12 +25,13 @@ with logged(snakemake.log[0]):
 
     def say(finished: int, seconds: float) -> None:
         """Say what is done, in this chunk and in those that stand there already."""
-        own, done, ahead = f"{scenario.name}/{patients}/{wildcards.part}.csv", [], []
+        own = f"{wildcards.rows}/{scenario.name}/{patients}/{wildcards.part}.csv"
+        done, ahead = [], []
         for chunk in grid:
             if chunk.path == own:
                 ahead.insert(0, chunk)
             else:
-                (done if (target.parents[2] / chunk.path).is_file() else ahead).append(chunk)
+                (done if (target.parents[3] / chunk.path).is_file() else ahead).append(chunk)
         text = calibration_grid.said(done, ahead, finished, seconds)
         print(text)
         os.write(terminal, f"{text}\n".encode())
@@ -38,11 +39,11 @@ with logged(snakemake.log[0]):
     start = said = time.monotonic()
     found, finished = [], 0
     for number, studies in snakemake.params.blocks:
-        found.append(validity.block(scenario, patients, number, studies))
+        found.append(validity.block(scenario, patients, number, studies, wildcards.rows))
         finished += studies
         now = time.monotonic()
         if now - said > SECONDS_BETWEEN or [number, studies] == snakemake.params.blocks[-1]:
             said = now
-            work = calibration_grid.work(scenario.name, patients, finished)
+            work = calibration_grid.work(scenario.name, patients, finished, wildcards.rows)
             say(finished, (now - start) / work)
     write_frame(target, pd.concat(found, ignore_index=True))

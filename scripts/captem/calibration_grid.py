@@ -18,17 +18,23 @@ from captem import progress
 OF_TRUTH = ("no_change", "no_mib1", "mib1")
 OF_BIAS = ("entry_low", "ssa_shift", "noisy_baseline", "cycles_follow")
 NAMES = (*OF_TRUTH, *OF_BIAS)
+# Which rows a job asks for (`captem.validity_rows`). What changes no other row of a study, or takes
+# long, is asked for where MIB1 has no effect and where it has one.
+PATIENTS, LESIONS, RESAMPLED = "patients", "lesions", "resampled"
+ROWS = (PATIENTS, LESIONS, RESAMPLED)
+SCENARIOS = {PATIENTS: NAMES, LESIONS: ("no_mib1", "mib1"), RESAMPLED: ("no_mib1", "mib1")}
 # Studies that share a random stream: a job takes whole blocks.
 BLOCK = 50
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """The blocks of one job: number and how many studies, of a scenario at a size."""
+    """The blocks of one job: number and how many studies, of a scenario at a size; which rows."""
 
     scenario: str
     patients: int
     blocks: tuple[tuple[int, int], ...]
+    rows: str = PATIENTS
 
     @property
     def path(self) -> str:
@@ -37,7 +43,7 @@ class Chunk:
         A chunk that stands in another grid as well has the same one, and its file is used again.
         """
         first = self.blocks[0][0] * BLOCK
-        return f"{self.scenario}/{self.patients}/{first + 1}-{first + self.studies}.csv"
+        return f"{self.rows}/{self.scenario}/{self.patients}/{first + 1}-{first + self.studies}.csv"
 
     @property
     def studies(self) -> int:
@@ -47,10 +53,12 @@ class Chunk:
     @property
     def work(self) -> float:
         """Return what the chunk costs, in a unit of its own."""
-        return sum(work(self.scenario, self.patients, studies) for _, studies in self.blocks)
+        return sum(
+            work(self.scenario, self.patients, studies, self.rows) for _, studies in self.blocks
+        )
 
 
-def work(scenario: str, patients: int, studies: int) -> float:
+def work(scenario: str, patients: int, studies: int, rows: str = PATIENTS) -> float:
     """Return what it costs to draw and to analyse so many studies, in a unit of its own."""
     # As measured: most of it is a search, which many patients hardly make longer; a study of a
     # scenario that misleads is asked for few rows.
@@ -71,8 +79,9 @@ def chunks(settings: Mapping[str, Any]) -> list[Chunk]:
         for number in range(math.ceil(replicates / BLOCK))
     ]
     return [
-        Chunk(scenario, patients, tuple(blocks[start : start + size]))
-        for scenario in NAMES
+        Chunk(scenario, patients, tuple(blocks[start : start + size]), rows)
+        for rows, scenarios in SCENARIOS.items()
+        for scenario in scenarios
         for patients in sorted(settings["patients"])
         for start in range(0, len(blocks), size)
     ]
@@ -95,5 +104,5 @@ def said(done: Sequence[Chunk], ahead: Sequence[Chunk], part: float, seconds: fl
     left = sum(chunk.studies for chunk in ahead) - part
     rest = sum(chunk.work for chunk in ahead)
     if ahead:
-        rest -= work(ahead[0].scenario, ahead[0].patients, int(part))
+        rest -= work(ahead[0].scenario, ahead[0].patients, int(part), ahead[0].rows)
     return progress.said("Calibration", "studies", finished, left, seconds * rest)

@@ -337,7 +337,9 @@ class _Profile:
         """Log-likelihood maximised over the other parameters with the coefficient at `value`."""
         panel = self._panel.without(self._index, value)
         plain = maximise(panel.likelihood, self._start)
-        interior = mixed_search.search(panel, plain, self._ahead(value)) if self._identified else None
+        interior = (
+            mixed_search.search(panel, plain, self._ahead(value)) if self._identified else None
+        )
         found = mixed_search.better(interior, plain)
         if found.converged and found.sigma > 0.0:
             self._known = [*self._known[-1:], (value, found.parameters)]

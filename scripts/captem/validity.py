@@ -12,8 +12,7 @@ are added in the order of the blocks: the result is the same bytes however many 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -21,33 +20,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from captem import (
-    association,
-    association_rows,
-    criterion_model,
-    criterion_rows,
-    eligibility,
-    krenning_model,
-    paired,
-    statistics,
-    suvmax_model,
-    terms,
-    transition_rows,
-    transitions,
-    worlds,
-)
-from captem.calibration_grid import BLOCK
-from captem.model_parts import PRIMARY_TERM, Model
-from captem.planned_models import OF_PATIENTS
+from captem import validity_rows, worlds, worlds_lesions
+from captem.calibration_grid import BLOCK, LESIONS, PATIENTS, RESAMPLED, ROWS
+from captem.lesion_parts import GEE
+from captem.model_parts import PRIMARY_TERM
+from captem.planned_models import CYCLES
+from captem.resampled import BOOTSTRAP, PERMUTATION
+from captem.validity_rows import THRESHOLD
 from captem.worlds import Scenario, Study, World
 
 SEED = 2027
 ALPHA = 0.05
-THRESHOLD, RULE = 3, "most"
-_MIB1_FLOOR = 0.5
-# A permutation P is of its level with any number of draws: (b + 1) / (B + 1) <= .05 in 50 of 1,000.
-EFFORT = association.Effort(exact=2_000_000, draws=999)
-_CYCLES = "captem_cycles"
 COUNTED = (
     "studies", "given", "ok", "intervals", "covered", "tests", "rejected", "errors", "error_sum",
     "error_squares", "widths", "width_sum", "patients_sum",
@@ -64,128 +47,49 @@ _OF_CHANGE = (
 _MANY = 400_000
 
 
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What the models are asked of a block of studies: those analysed, their terms, whose study."""
-
-    chosen: pd.DataFrame
-    x: np.ndarray
-    study: np.ndarray
-
-    @classmethod
-    def of_block(
-        cls, model: Model, patients: pd.DataFrame, of_criterion: pd.DataFrame, size: int
-    ) -> _Asked:
-        """Return what a model is asked of all studies, each of `size` patients."""
-        given = of_criterion if model.outcome == "criterion" else patients
-        chosen = eligibility.analysed(given, model.analysis)
-        x = terms.main(chosen, _MIB1_FLOOR)[list(model.terms)].to_numpy(dtype=float)
-        return cls(chosen, x, chosen.index.to_numpy() // size)
-
-    def of(self, number: int) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return the part of one study."""
-        first, last = np.searchsorted(self.study, [number, number + 1])
-        return self.chosen.iloc[first:last], self.x[first:last]
-
-
-def rows(
-    studies: Sequence[Study], seeds: Sequence[int], *, few: bool = False
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield what captem says of each study: the rows on change and association, and of the models.
-
-    What belongs to each patient alone is computed for all studies at once.
-
-    Parameters
-    ----------
-    studies, seeds : of as many patients each; seeds are those of P values found by drawing.
-    few : only the rows on change of scores, association with the score, and the primary model with
-        its twin, as those that a study reports of them first.
-    """
-    patients = worlds.joined(studies).patients()
-    changes = transitions.patient_transitions(patients, _LESIONS, THRESHOLD, RULE)
-    of_criterion = criterion_model.asked_of(patients, criterion_model.status_of(changes))
-    size = len(studies[0].pre)
-    asked = {
-        model: _Asked.of_block(model, patients, of_criterion, size)
-        for model in OF_PATIENTS
-        if not few or model.outcome == "krenning"
-    }
-    for number, (study, seed) in enumerate(zip(studies, seeds, strict=True)):
-        changed = changes.iloc[number * size : (number + 1) * size]
-        found = _rows_of_change(study, changed, seed)
-        found += _rows_of_association(study, seed, few)
-        for model, answers in asked.items():
-            found += _fitted(model, *answers.of(number), few)
-        yield [row for row in found if row["term"] != "undetermined"]
-
-
-def _fitted(
-    model: Model, chosen: pd.DataFrame, x: np.ndarray, reported_only: bool
-) -> list[dict[str, Any]]:
-    given = model, statistics.ALL, model.planned, chosen, x
-    if model.outcome == "krenning":
-        return krenning_model.fit(*given, reported_only=reported_only).rows
-    fit = criterion_model.fit if model.outcome == "criterion" else suvmax_model.fit
-    return fit(*given).rows
-
-
-def _rows_of_change(study: Study, changed: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
-    pre, post = (np.column_stack([score, score]).astype(float) for score in (study.pre, study.post))
-    ratio = paired.suvmax_ratio(2.0**study.suv_pre, 2.0**study.suv_post)
-    return [
-        *transition_rows.score_rows(pre, post, statistics.ALL, _as_planned, seed),
-        ratio.row(),
-        *criterion_rows.rows(changed, statistics.ALL, _as_planned),
-    ]
-
-
-def _rows_of_association(study: Study, seed: int, few: bool) -> list[dict[str, Any]]:
-    gains = {"krenning": (study.post - study.pre).astype(float)}
-    if not few:
-        gains["suvmax"] = study.suv_post - study.suv_pre
-    found = []
-    for name, x in (("mib1", study.mib1), ("cycles", study.cycles.astype(float))):
-        for outcome, gain in gains.items():
-            found += association_rows.of_values(name, outcome, x, gain, gain, seed, EFFORT)
-    return [answer.row() for answer in found]
-
-
-def _as_planned(role: str) -> str:
-    return role
-
-
-_LESIONS = pd.DataFrame(
-    columns=[
-        "patient_id", "lesion_id", "source", "lesion_site", "index_lesion", "krenning_pre_low",
-        "krenning_pre_high", "krenning_post_low", "krenning_post_high", "suvmax_pre", "suvmax_post",
-        "diameter_mm_pre", "diameter_mm_post", "lesion_status_post", "synthetic",
-    ]
-)  # fmt: skip
-
-
-def block(scenario: Scenario, patients: int, number: int, studies: int = BLOCK) -> pd.DataFrame:
+def block(
+    scenario: Scenario, patients: int, number: int, studies: int = BLOCK, rows: str = PATIENTS
+) -> pd.DataFrame:
     """Draw a block of studies and return its counts: `KEYS` and `COUNTED`, a line a row.
 
     Parameters
     ----------
     patients : of each study.
-    number : of the block; it alone, with scenario and size, decides what is drawn.
+    number : of the block; with scenario, size and rows it alone decides what is drawn.
+    rows : which rows are asked for, one of `calibration_grid.ROWS`.
     """
-    place = worlds.SCENARIOS.index(scenario)
-    stream = np.random.SeedSequence(SEED, spawn_key=(place, patients, number))
-    known = truth(scenario)
-    drawn, seeds = [], []
-    for one in stream.spawn(studies):
-        rng = np.random.default_rng(one)
-        drawn.append(worlds.draw(rng, worlds.base(), scenario, patients))
-        seeds.append(int(rng.integers(2**31)))
+    place = (worlds.SCENARIOS.index(scenario), patients, number)
+    if rows != PATIENTS:
+        place = (*place, ROWS.index(rows))
+    stream = np.random.SeedSequence(SEED, spawn_key=place)
+    known = truth(scenario, rows)
     counts: dict[str, np.ndarray] = {}
-    for found in rows(drawn, seeds, few=scenario in worlds.OF_BIAS):
+    for found in _rows(scenario, patients, stream.spawn(studies), rows):
         for row in found:
             counts.setdefault(row["row_id"], np.zeros(len(COUNTED)))
             counts[row["row_id"]] += _counts(row, known.get(row["row_id"], math.nan))
     lines = [[scenario.name, patients, name, *found] for name, found in counts.items()]
     return pd.DataFrame(lines, columns=[*KEYS, *COUNTED])
+
+
+def _rows(
+    scenario: Scenario, patients: int, streams: Iterable[np.random.SeedSequence], rows: str
+) -> Iterator[list[dict[str, Any]]]:
+    world = worlds.base()
+    drawn: list[Study] = []
+    seeds: list[int] = []
+    lesions: list[pd.DataFrame] = []
+    for stream in streams:
+        rng = np.random.default_rng(stream)
+        drawn.append(worlds.draw(rng, world, scenario, patients))
+        if rows == LESIONS:
+            lesions.append(worlds_lesions.draw(rng, world, scenario, drawn[-1]))
+        seeds.append(int(rng.integers(2**31)))
+    if rows == LESIONS:
+        return validity_rows.of_lesions(drawn, lesions)
+    if rows == RESAMPLED:
+        return validity_rows.beside(drawn, seeds)
+    return validity_rows.of_patients(drawn, seeds, few=scenario in worlds.OF_BIAS)
 
 
 def _counts(row: Mapping[str, Any], truth_: float) -> np.ndarray:
@@ -220,13 +124,16 @@ def _scaled(value: float, ratio: bool) -> float:
 
 
 @cache
-def truth(scenario: Scenario) -> dict[str, float]:
+def truth(scenario: Scenario, rows: str = PATIENTS) -> dict[str, float]:
     """Return the truth by row, where a scenario has one; of the others nothing is said.
 
-    Proportions and coefficients of rank come from a very large study.
+    Proportions, coefficients of rank and odds ratios over all patients come from a very large
+    study.
     """
     if scenario not in worlds.OF_TRUTH:
         return {}
+    if rows == LESIONS:
+        return _of_lesions(worlds.base(), scenario)
     rng = np.random.default_rng([SEED, worlds.SCENARIOS.index(scenario)])
     world = worlds.base()
     large = worlds.draw(rng, world, scenario, _MANY)
@@ -278,7 +185,7 @@ def _of_models(world: World, scenario: Scenario) -> dict[str, float]:
         for analysis in (f"model.{outcome}", f"model.{outcome}_cycles"):
             found = {PRIMARY_TERM: effect}
             if analysis.endswith("_cycles"):
-                found[_CYCLES] = 1.0
+                found[CYCLES] = 1.0
             if not scenario.exchanged:
                 found |= (
                     {"log2_suvmax_pre": 2.0 ** world.suv_line[1]} if outcome == "suvmax"
@@ -286,7 +193,28 @@ def _of_models(world: World, scenario: Scenario) -> dict[str, float]:
                 )  # fmt: skip
             for term, value in found.items():
                 row = f"{analysis}/{outcome}/all/{term}"
-                told |= {row: value, f"{row}/maximum_likelihood": value}
+                beside = ("maximum_likelihood", BOOTSTRAP, PERMUTATION)
+                told |= {row: value} | {f"{row}/{variant}": value for variant in beside}
+    return told
+
+
+def _of_lesions(world: World, scenario: Scenario) -> dict[str, float]:
+    """Return the truth of the models of lesions, of a patient and over all patients."""
+    baseline, mib1 = worlds_lesions.odds_ratios_across(scenario, SEED)
+    slope = world.suv_line[2] if scenario.odds_ratio != 1 else 0.0
+    suv = {"log2_suvmax_pre": 2.0 ** world.suv_line[1], PRIMARY_TERM: 2.0**slope}
+    score = {"krenning_pre": math.exp(world.per_step), PRIMARY_TERM: scenario.odds_ratio}
+    across = {"krenning_pre": baseline, PRIMARY_TERM: mib1}
+    told: dict[str, float] = {}
+    for outcome, of_patient, of_all in (
+        ("lesion_krenning", score, across), ("lesion_suvmax", suv, suv),
+    ):  # fmt: skip
+        for analysis in (f"model.{outcome}", f"model.{outcome}_cycles"):
+            for variant, values in (("", of_patient), (f"/{GEE}", of_all)):
+                told |= {
+                    f"{analysis}/{outcome}/all/{term}{variant}": value
+                    for term, value in (values | {CYCLES: 1.0}).items()
+                }
     return told
 
 
@@ -300,7 +228,7 @@ def is_null(scenario: str, row_id: str) -> bool:
     ):
         return True
     every = [known.name for known in worlds.OF_TRUTH]
-    return scenario in every and (_CYCLES in parts or parts[0] == "association.cycles")
+    return scenario in every and (CYCLES in parts or parts[0] == "association.cycles")
 
 
 def gathered(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ Calibration: does the software keep its word, in studies whose truth is known?
 REQUIRED INPUTS:
     none: the studies are drawn
 OUTPUTS:
-    calibration/chunks/<scenario>/<patients>/<part>.csv: counts of the studies of one job; used again where the grid still has it
+    calibration/chunks/<rows>/<scenario>/<patients>/<part>.csv: counts of the studies of one job; used again where the grid still has it
     calibration/validity.csv: what each row of statistics.csv held, by scenario and size
     calibration/validity.md, calibration.txt: the same to read
 """
@@ -14,10 +14,11 @@ rule calibrate_chunk:
     input:
         code=needs("calibrate_chunk.py"),
     output:
-        f"{RESULTS}/calibration/chunks/{{scenario}}/{{patients}}/{{part}}.csv",
+        f"{RESULTS}/calibration/chunks/{{rows}}/{{scenario}}/{{patients}}/{{part}}.csv",
     log:
-        f"{RESULTS}/logs/calibrate_chunk_{{scenario}}_{{patients}}_{{part}}.log",
+        f"{RESULTS}/logs/calibrate_chunk_{{rows}}_{{scenario}}_{{patients}}_{{part}}.log",
     wildcard_constraints:
+        rows="|".join(captem_calibration.ROWS),
         scenario="|".join(captem_calibration.NAMES),
         patients="[0-9]+",
         part="[0-9]+-[0-9]+",
@@ -26,7 +27,7 @@ rule calibrate_chunk:
     params:
         blocks=calibration_blocks,
     message:
-        "Drawing studies {wildcards.part} of {wildcards.patients} patients, {wildcards.scenario}."
+        "Drawing studies {wildcards.part} of {wildcards.patients} patients, {wildcards.scenario}: rows of {wildcards.rows}."
     script:
         "../../scripts/calibrate_chunk.py"
 

@@ -507,7 +507,7 @@ def calibration_results(wildcards):
 
 def calibration_blocks(wildcards):
     """Return what one chunk draws, and nothing of the rest: number and studies of each block."""
-    path = f"{wildcards.scenario}/{wildcards.patients}/{wildcards.part}.csv"
+    path = f"{wildcards.rows}/{wildcards.scenario}/{wildcards.patients}/{wildcards.part}.csv"
     return [list(block) for block in calibration_chunks()[path].blocks]
 
 
