@@ -142,7 +142,7 @@ bench: $(READY)
 bench-peers: $(READY)
 	$(BIN)/python tools/bench_peers.py $(OPTIONS)
 
-# How often tests and intervals keep their word, in studies whose truth is known (an hour on two
+# How often tests and intervals keep their word, in studies whose truth is known (two hours on two
 # cores; what was interrupted goes on): writes docs/validity.md, and what collect_statistics reads.
 calibrate: $(READY)
 	$(BIN)/snakemake --cores $(CORES) calibrate

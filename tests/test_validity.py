@@ -22,9 +22,11 @@ from captem import (
     validity,
     validity_judged,
     validity_page,
+    validity_rows,
     worlds,
+    worlds_lesions,
 )
-from captem.calibration_grid import BLOCK, NAMES
+from captem.calibration_grid import BLOCK, LESIONS, NAMES, RESAMPLED, SCENARIOS
 from conftest import kill_when
 from studies import measured_table
 
@@ -33,6 +35,8 @@ SIGNED_RANK = "transition.signed_rank/krenning/all"
 NET = "transition.net_improvement/krenning/all"
 UP = "transition.proportion/krenning/all/up"
 MIB1 = "model.krenning/krenning/all/log2_mib1"
+# Of one size.
+CELLS = sum(map(len, SCENARIOS.values()))
 
 
 def cell(row_id: str, scenario: str = "no_change", patients: int = 20, **counts) -> pd.Series:
@@ -99,14 +103,14 @@ def test_what_misleads_has_no_truth():
 def test_how_studies_are_parted_into_jobs_does_not_matter():
     def by(chunk: int) -> dict[tuple[str, int], list[tuple[int, int]]]:
         settings = {"patients": [8, 20], "replicates": 130, "chunk": chunk * BLOCK}
-        found: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        found: dict[tuple[str, str, int], list[tuple[int, int]]] = {}
         for part in calibration_grid.chunks(settings):
-            found.setdefault((part.scenario, part.patients), []).extend(part.blocks)
+            found.setdefault((part.rows, part.scenario, part.patients), []).extend(part.blocks)
         return found
 
     assert by(1) == by(2) == by(7)
-    assert [size for _, size in by(2)["no_mib1", 20]] == [50, 50, 30]
-    assert len(by(1)) == 2 * len(NAMES)
+    assert [size for _, size in by(2)["lesions", "no_mib1", 20]] == [50, 50, 30]
+    assert len(by(1)) == 2 * CELLS
 
 
 def test_more_studies_leave_full_chunks_as_they_are():
@@ -133,14 +137,14 @@ def test_what_is_counted_is_what_a_study_would_print(patients):
         for number in range(3)
     ]
     plan = terms.Plan.of(0.5, {"covariates": [], "splines": []})
-    for study, found in zip(drawn, validity.rows(drawn, [7, 8, 9]), strict=True):
+    for study, found in zip(drawn, validity_rows.of_patients(drawn, [7, 8, 9]), strict=True):
         frame = study.patients()
-        changes = transitions.patient_transitions(frame, validity._LESIONS, 3, "most")
-        none = transitions.lesion_transitions(validity._LESIONS, 3, frame)
+        changes = transitions.patient_transitions(frame, validity_rows.NO_LESIONS, 3, "most")
+        none = transitions.lesion_transitions(validity_rows.NO_LESIONS, 3, frame)
         seed = 7 + [one is study for one in drawn].index(True)
         every = [
             transition_rows.estimate(frame, changes, none, ["drawn"], seed=seed),
-            models.estimate(frame, validity._LESIONS, changes, ["drawn"], plan, seed, 20)[0],
+            models.estimate(frame, validity_rows.NO_LESIONS, changes, ["drawn"], plan, seed, 20)[0],
         ]
         printed = pd.concat(every).set_index("row_id")
         own = statistics.frame(found).set_index("row_id")
@@ -156,10 +160,65 @@ def test_what_is_counted_is_what_a_study_would_print(patients):
             assert own.loc[name, "p_value"] == pytest.approx(printed.loc[name, "p_value"], abs=0.07)
 
 
+@pytest.mark.parametrize("patients", [12, 30])
+def test_rows_of_lesions_and_of_resamples_are_what_a_study_would_print(patients):
+    rngs = [np.random.default_rng(number) for number in range(2)]
+    drawn = [worlds.draw(rng, worlds.base(), worlds.MIB1, patients) for rng in rngs]
+    lesions = [
+        worlds_lesions.draw(rng, worlds.base(), worlds.MIB1, study)
+        for rng, study in zip(rngs, drawn, strict=True)
+    ]
+    plan = terms.Plan.of(0.5, {"covariates": [], "splines": []})
+    told = zip(
+        validity_rows.of_lesions(drawn, lesions), validity_rows.beside(drawn, [7, 8]), strict=True
+    )
+    for study, own, found, seed in zip(drawn, lesions, told, [7, 8], strict=True):
+        frame = study.patients()
+        whose = frame["patient_id"].to_numpy()[own["patient"]]
+        changes = transitions.patient_transitions(frame, validity_rows.NO_LESIONS, 3, "most")
+        printed, _ = models.estimate(
+            frame, own.assign(patient_id=whose), changes, ["drawn"], plan, seed,
+            validity_rows.REPLICATES,
+        )  # fmt: skip
+        rows = statistics.frame([*found[0], *found[1]]).set_index("row_id")
+        assert len(rows) == 26
+        same = [name for name in rows.columns if name not in ("role", "p_adjusted")]
+        pd.testing.assert_frame_equal(rows[same], printed.set_index("row_id").loc[rows.index, same])
+
+
+def test_lesions_have_the_coefficients_that_they_are_drawn_with():
+    """Of one patient by the mixed model; over all patients they are nearer to 1."""
+    from captem import mixed_ordinal
+
+    rng, world = np.random.default_rng(6), worlds.base()
+    study = worlds.draw(rng, world, worlds.MIB1, 3000)
+    lesions = worlds_lesions.draw(rng, world, worlds.MIB1, study)
+    whose = lesions["patient"].to_numpy()
+    pre, post = (lesions[f"krenning_{time}_low"].to_numpy(dtype=int) for time in ("pre", "post"))
+    found = mixed_ordinal.fit(post, post, np.column_stack([pre, study.doublings[whose]]), whose)
+    known = validity.truth(worlds.MIB1, LESIONS)
+    row = "model.lesion_krenning/lesion_krenning/all"
+    names = ("krenning_pre", "log2_mib1")
+    truth = [math.log(known[f"{row}/{name}"]) for name in names]
+    assert found.beta == pytest.approx(truth, abs=0.13)
+    assert found.sigma == pytest.approx(worlds_lesions.SD, abs=0.12)
+    across = [math.log(known[f"{row}/{name}/gee"]) for name in names]
+    assert all(0.75 < all_ / one < 0.95 for all_, one in zip(across, truth, strict=True))
+    assert validity.truth(worlds.NO_MIB1, LESIONS)[f"{row}/log2_mib1/gee"] == 1.0
+
+
+def test_each_kind_of_rows_has_studies_of_its_own():
+    seen = [validity.block(worlds.NO_MIB1, 12, 0, 2, rows) for rows in SCENARIOS]
+    names = [set(found["row_id"]) for found in seen]
+    assert not names[0] & names[1] and not names[0] & names[2] and not names[1] & names[2]
+    assert all(known["studies"].max() == 2 for known in seen)
+    assert validity.truth(worlds.MIB1, RESAMPLED)[f"{MIB1}/bootstrap"] == pytest.approx(2)
+
+
 def test_of_what_misleads_few_rows_are_counted_and_they_are_the_same():
     drawn = [worlds.draw(np.random.default_rng(5), worlds.base(), worlds.OF_BIAS[0], 30)]
-    (every,) = validity.rows(drawn, [1])
-    (few,) = validity.rows(drawn, [1], few=True)
+    (every,) = validity_rows.of_patients(drawn, [1])
+    (few,) = validity_rows.of_patients(drawn, [1], few=True)
     known = {row["row_id"]: row for row in every}
     assert few == [known[row["row_id"]] for row in few] and len(few) < len(every)
     asked = {row_id for scenario in worlds.OF_BIAS for row_id in validity_page._asked(scenario)}
@@ -262,12 +321,18 @@ def test_the_page_that_ships_is_that_of_the_table_that_ships():
 
 def test_the_table_that_ships_holds_every_row_at_every_size():
     cells = measured_table()
-    (drawn,) = validity.rows(
-        [worlds.draw(np.random.default_rng(1), worlds.base(), worlds.MIB1, 40)], [1]
-    )
+    rng, world = np.random.default_rng(1), worlds.base()
+    drawn = [worlds.draw(rng, world, worlds.MIB1, 40)]
+    lesions = [worlds_lesions.draw(rng, world, worlds.MIB1, drawn[0])]
+    of_patients = validity_rows.of_patients(drawn, [1])
+    more = (validity_rows.of_lesions(drawn, lesions), validity_rows.beside(drawn, [1]))
+    told = [{row["row_id"] for found in rows for row in found} for rows in (of_patients, *more)]
     for name in calibration_grid.OF_TRUTH:
         own = cells[cells["scenario"].eq(name)]
-        assert set(own["row_id"]) == {row["row_id"] for row in drawn}
+        kinds = [
+            known for known, asked in zip(told, SCENARIOS.values(), strict=True) if name in asked
+        ]
+        assert set(own["row_id"]) == set.union(*kinds)
         assert sorted(own["patients"].unique()) == [8, 12, 20, 40, 80, 200]
     assert set(cells["scenario"]) == set(NAMES)
     assert (cells[["ok", "unstable", "not_estimable"]].sum(axis=1) == cells["studies"]).all()
@@ -324,7 +389,7 @@ class Folder:
     @property
     def chunks(self) -> dict[str, int]:
         found = (self.path / "results/mine/calibration/chunks").rglob("*.csv")
-        return {"/".join(path.parts[-3:]): path.stat().st_mtime_ns for path in found}
+        return {"/".join(path.parts[-4:]): path.stat().st_mtime_ns for path in found}
 
     def contents(self) -> dict[str, bytes]:
         folder = self.path / "results/mine/calibration"
@@ -335,19 +400,19 @@ def test_a_whole_run_is_the_same_for_any_chunks_and_cores_and_uses_what_a_killed
     one = Folder(tmp_path / "one")
     kill_when(one.command(50, 1), lambda: len(one.chunks) >= 2)
     left = one.chunks
-    assert 2 <= len(left) < 2 * len(NAMES)
+    assert 2 <= len(left) < 2 * CELLS
     subprocess.run([*one.command(50, 1), "--unlock"], cwd=ROOT, capture_output=True, check=True)
     said = one.run(50, 2)
-    total = 60 * len(NAMES)
+    total = 60 * CELLS
     assert f"Calibration: {total} of {total} studies done." in said
     assert re.search(rf"Calibration: \d+ of {total} studies done \(\d+%\); about .+ left", said)
     assert "Calibration: 60 drawn studies of each truth and size." in said
     again = one.chunks
-    assert len(again) == 2 * len(NAMES)
+    assert len(again) == 2 * CELLS
     # The last one may have been written, and not yet entered as done, when the run was killed.
     assert sum(again[name] == when for name, when in left.items()) >= len(left) - 1
     assert "Nothing to be done" in one.run(50, 2)
     other = Folder(tmp_path / "other")
     other.run(200, 1)
-    assert len(other.chunks) == len(NAMES)
+    assert len(other.chunks) == CELLS
     assert other.contents() == one.contents()

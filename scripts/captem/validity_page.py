@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from captem import measured, worlds
+from captem import measured, worlds, worlds_lesions
 from captem.calibration_grid import BLOCK
-from captem.validity import EFFORT, SEED, THRESHOLD
+from captem.validity import SEED
+from captem.validity_rows import EFFORT, REPLICATES, THRESHOLD
 from captem.worlds import Scenario
 
 _HEAD = """\
@@ -37,11 +38,13 @@ nearest is decided by the row's own number of patients, as a ratio.
 _LEFT_OUT = f"""\
 ## What is not measured
 
-- Rows of lesions (`model.lesion_*`): a mixed ordinal model takes 0.4 to 1 s a fit, which would be a
-  day for this grid, and lesions are not drawn. Nothing makes these rows unstable but their limits;
-  `tests/test_mixed_ordinal.py` and `tests/test_mixed_linear.py` hold their numbers to R's.
-- `/bootstrap`, `/permutation` and `/imputed` beside the models, which draw within each study, and
-  the rows `sensitivity.*`, `predicted.*`, `describe.*`, `bias.*` and `agreement.*`.
+- `/imputed`, `sensitivity.*` and `predicted.*` rest on the models above and on assumptions of their
+  own on what is missing, misread or left out; which of these hold is not a matter of drawing.
+- `bias.*` is itself a simulation; `describe.*`, and shares of lesions, have no interval or test;
+  `agreement.*` are shares and kappas of readers.
+- `/bootstrap` of the models of lesions, for the time it takes.
+- Lesions, resamples and permutations where nothing changes between the scans: of MIB1 that is one
+  more case in which it has no effect, and `no_mib1` measures it.
 - Other thresholds of the SSTR criterion than {THRESHOLD}, covariates, interval scores, missing
   values, and odds that are not proportional but where nothing changes. A row of such a study is
   held to what was measured here at the nearest size.
@@ -49,11 +52,12 @@ _LEFT_OUT = f"""\
 
 Rank correlations have an exact P where it is quickly counted, and else one of {EFFORT.draws:,}
 permutations, fewer than in `statistics.csv`: with either the test is of its level, and the status
-of the row may differ where ties are many.
+of the row may differ where ties are many. `/bootstrap` and `/permutation` are of {REPLICATES:,}
+resamples or arrangements, where `statistics.csv` has 2,000.
 
 ## How it is run
 
-`make calibrate` in the clone (about an hour on two cores), or the target `calibrate` with
+`make calibrate` in the clone (about two hours on two cores), or the target `calibrate` with
 `calibration: patients, replicates, chunk` in a config, which leaves this page alone. Studies are
 drawn in blocks of {BLOCK}; the stream of a block is spawned from the seed {SEED}, the truth, the
 size and its number, so that the result is the same to the byte for any `chunk` and any number of
@@ -131,7 +135,10 @@ def _world(cells: pd.DataFrame) -> str:
         + ", ".join(f"{100 * share:.0f} %" for share in world.shares)
         + " have the baseline scores 0 to 4; each step of baseline multiplies the odds of a higher "
         f"follow-up score by {math.exp(world.per_step):.1f}. MIB1 is lognormal, and each doubling "
-        f"goes with {2 ** world.suv_line[2]:.2f} times the SUVmax where it has an effect.\n"
+        f"goes with {2 ** world.suv_line[2]:.2f} times the SUVmax where it has an effect. A "
+        "patient has one to five lesions, each number as likely; they share an effect with standard "
+        f"deviation {worlds_lesions.SD:g} on the log odds of a higher score, and "
+        f"{100 * worlds_lesions.SHARED:.0f} % of the variance of log2 SUVmax around its line.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The rows of `statistics.csv` that captem gives of drawn studies, by the functions that write them.
+"""The rows of `statistics.csv` that captem gives of drawn studies, by the functions that write it.
 
 Which rows a calibration asks for, in jobs of their own (`calibration_grid.ROWS`):
 
