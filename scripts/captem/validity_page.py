@@ -136,8 +136,8 @@ def _world(cells: pd.DataFrame) -> str:
         + " have the baseline scores 0 to 4; each step of baseline multiplies the odds of a higher "
         f"follow-up score by {math.exp(world.per_step):.1f}. MIB1 is lognormal, and each doubling "
         f"goes with {2 ** world.suv_line[2]:.2f} times the SUVmax where it has an effect. A "
-        "patient has one to five lesions, each number as likely; they share an effect with standard "
-        f"deviation {worlds_lesions.SD:g} on the log odds of a higher score, and "
+        "patient has one to five lesions, each number as likely; they share an effect with "
+        f"standard deviation {worlds_lesions.SD:g} on the log odds of a higher score, and "
         f"{100 * worlds_lesions.SHARED:.0f} % of the variance of log2 SUVmax around its line.\n"
     )
 
