@@ -58,7 +58,7 @@ def block(
     number : of the block; with scenario, size and rows it alone decides what is drawn.
     rows : which rows are asked for, one of `calibration_grid.ROWS`.
     """
-    place = (worlds.SCENARIOS.index(scenario), patients, number)
+    place: tuple[int, ...] = (worlds.SCENARIOS.index(scenario), patients, number)
     if rows != PATIENTS:
         place = (*place, ROWS.index(rows))
     stream = np.random.SeedSequence(SEED, spawn_key=place)
