@@ -12,7 +12,6 @@ import pandas as pd
 
 from captem import measured, worlds, worlds_lesions
 from captem.calibration_grid import BLOCK
-from captem.resampled import PERMUTATION
 from captem.validity import SEED
 from captem.validity_rows import EFFORT, REPLICATES, THRESHOLD
 from captem.worlds import Scenario
@@ -36,10 +35,9 @@ A row that does not, at a size, is **`unstable` at that size** in every study, a
 the figure (`scripts/captem/measured.py`), once 2,000 studies or more were drawn. Which size is
 nearest is decided by the row's own number of patients, as a ratio.
 """
-_NO_RESAMPLES = """\
-- `/bootstrap` and `/permutation` beside the models of patients: they were not drawn for this table.
-"""
 _LEFT_OUT = f"""\
+## What is not measured
+
 - `/imputed`, `sensitivity.*` and `predicted.*` rest on the models above and on assumptions of their
   own on what is missing, misread or left out; which of these hold is not a matter of drawing.
 - `bias.*` is itself a simulation; `describe.*`, and shares of lesions, have no interval or test;
@@ -90,9 +88,7 @@ def page(cells: pd.DataFrame) -> str:
     cells : as `validity_judged.judged` returns them.
     """
     of_truth = cells[cells["scenario"].isin([known.name for known in worlds.OF_TRUTH])]
-    parts = [_HEAD, _world(cells), *_shown(of_truth), *_misled(cells)]
-    resampled = cells["row_id"].str.endswith(PERMUTATION).any()
-    parts.append(f"## What is not measured\n\n{'' if resampled else _NO_RESAMPLES}{_LEFT_OUT}")
+    parts = [_HEAD, _world(cells), *_shown(of_truth), *_misled(cells), _LEFT_OUT]
     parts.append(_TABLES.format(enough=measured.ENOUGH))
     for row_id, chosen in of_truth.groupby("row_id", sort=False):
         if chosen[["covers", "rejects"]].notna().any(axis=None):
