@@ -243,6 +243,23 @@ def test_units_and_origin_of_a_predictor_do_not_matter():
     assert other.sigma == pytest.approx(fit.sigma, rel=1e-7)
 
 
+def test_a_small_sigma_is_found_in_few_steps():
+    """There the information changes as much as sigma does, within a short step."""
+    random = np.random.default_rng([77, 48])
+    patients, each = int(random.integers(5, 15)), int(random.integers(2, 5))
+    whose = np.repeat(np.arange(patients), each)
+    x, effect = random.normal(size=(len(whose), 1)), random.normal(size=patients)[whose]
+    latent = 0.7 * x[:, 0] + 0.8 * effect + random.logistic(size=len(whose))
+    score = (latent[:, None] > [-0.8, 0.6]).sum(axis=1)
+    # A term that holds so much of the patients' effect that little of it is left.
+    part = 0.18359375
+    term = 2 * part * effect + (1 - part) * random.normal(size=len(whose))
+    found = mixed_ordinal.fit(score, score, np.column_stack([x[:, 0], term]), whose)
+    assert found.sigma == pytest.approx(0.0223962, abs=1e-5)
+    assert found.converged and not found.boundary and found.iterations < 30
+    assert found.max_abs_gradient < 1e-7
+
+
 def test_with_one_lesion_in_each_patient_sigma_is_not_estimated():
     low, high, x, _ = cohort(3)
     fit = mixed_ordinal.fit(low, high, x, range(len(low)))

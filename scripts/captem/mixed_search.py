@@ -32,7 +32,7 @@ _FLATTENING = 0.3458
 _GAIN_OF_SIGMA = 1e-8
 _MAX_ITERATIONS = 100
 _LONGEST_STEP = 3.0
-# After a step as short the information is hardly another: the next step uses it once more.
+# After a step as short, where sigma is 1 or more, the next step uses the information once more.
 _SHORT = 0.03
 
 
@@ -214,7 +214,8 @@ def _newton(panel: Panel, start: Floats, known: Floats | None = None) -> tuple[P
         if length == limit:
             hit = nearest
             break
-        fresh = length * moved > _SHORT
+        # Near 0 the information changes as much as sigma does; and it serves two steps at most.
+        fresh = not fresh or length * moved > _SHORT * min(1.0, abs(float(point[-1])))
         if fresh and (known is None or not _beside(panel, point, known)):
             information = panel.information(point)
     curvature = partial(panel.information, point)

@@ -60,9 +60,10 @@ resamples or arrangements, where `statistics.csv` has 2,000.
 `make calibrate` in the clone (about two hours on two cores), or the target `calibrate` with
 `calibration: patients, replicates, chunk` in a config, which leaves this page alone. Studies are
 drawn in blocks of {BLOCK}; the stream of a block is spawned from the seed {SEED}, the truth, the
-size and its number, so that the result is the same to the byte for any `chunk` and any number of
-cores. What was interrupted goes on and loses the chunks at work; more replicates leave full chunks
-alone. Packages are those of `requirements.lock`.
+size, its number and the kind of rows (those of patients, of lesions, of resamples and permutations:
+each kind has studies of its own), so that the result is the same to the byte for any `chunk` and
+any number of cores. What was interrupted goes on and loses the chunks at work; more replicates
+leave full chunks alone. Packages are those of `requirements.lock`.
 """
 _TABLES = """\
 ## The tables
@@ -138,7 +139,9 @@ def _world(cells: pd.DataFrame) -> str:
         f"goes with {2 ** world.suv_line[2]:.2f} times the SUVmax where it has an effect. A "
         "patient has one to five lesions, each number as likely; they share an effect with "
         f"standard deviation {worlds_lesions.SD:g} on the log odds of a higher score, and "
-        f"{100 * worlds_lesions.SHARED:.0f} % of the variance of log2 SUVmax around its line.\n"
+        f"{100 * worlds_lesions.SHARED:.0f} % of the variance of log2 SUVmax around its line. "
+        "A lesion starts at the patient's score, or with one chance in four each a step below or "
+        "above. The truth of `/gee` for scores is that of a very large study.\n"
     )
 
 
